@@ -1,0 +1,2 @@
+//! Benchmarks of single steps.
+fn main() {}

@@ -1,0 +1,43 @@
+//! The commit rule (§5.3, §5.4.2) and what follows from it.
+
+use alloc::vec::Vec;
+
+use rand_chacha::rand_core::Rng;
+
+use crate::effect::Effect;
+use crate::ids::LogIndex;
+use crate::quorum;
+use crate::raft::{Raft, Role};
+
+impl<P: Clone, R: Rng> Raft<P, R> {
+    /// A leader's commit index follows what a majority holds durably.
+    pub(crate) fn advance_leader_commit(&mut self, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.held.clear();
+        // The leader counts itself only as far as its own disk goes, like any other.
+        leader.held.push(self.durability.index());
+        leader.held.extend(leader.followers.iter().map(|follower| follower.progress.match_index()));
+        let held = quorum::held_by_majority(&mut leader.held);
+        // Only an entry of the leader's own term is committed by counting replicas: an older one on a
+        // majority can still be overwritten (§5.4.2, Figure 8). It commits with the first that follows it.
+        if held > self.commit_index && self.log.term_at(held) == Some(self.term) {
+            self.commit_up_to(held, effects);
+        }
+    }
+
+    /// Raises the commit index to `index`; it never falls.
+    pub(crate) fn commit_up_to(&mut self, index: LogIndex, effects: &mut Vec<Effect<P>>) {
+        self.commit_index = self.commit_index.max(index);
+        self.apply_committed(effects);
+    }
+
+    /// Hands out what is committed and on this node's own disk, so that no state machine is ever ahead of the log.
+    pub(crate) fn apply_committed(&mut self, effects: &mut Vec<Effect<P>>) {
+        let last = self.commit_index.min(self.durability.index());
+        if last > self.last_applied {
+            effects.push(Effect::Apply { first: self.last_applied.next(), last });
+            self.last_applied = last;
+            self.settle_proposals(last, effects);
+        }
+    }
+}

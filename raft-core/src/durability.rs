@@ -1,0 +1,80 @@
+//! Which of the node's writes are durable, and so what it may promise.
+//!
+//! A server must not answer on the strength of something that a crash can take back (Figure 2:
+//! "updated on stable storage before responding to RPCs"). Everything here is about this node's
+//! own disk; [`Raft::released`](crate::Raft) judges what was withheld when a write completes.
+
+use alloc::collections::VecDeque;
+
+use crate::ids::{LogIndex, Sequence, TermAndVote};
+
+/// The writes that are under way, and what is durable without them.
+#[derive(Clone, Debug)]
+pub(crate) struct Durability {
+    last_submitted: Sequence,
+    last_completed: Sequence,
+    in_flight: VecDeque<Write>,
+    term_and_vote: TermAndVote,
+    index: LogIndex,
+}
+
+/// What will be durable once a write completes.
+#[derive(Clone, Copy, Debug)]
+struct Write {
+    term_and_vote: TermAndVote,
+    index: LogIndex,
+}
+
+impl Durability {
+    pub(crate) fn restored(term_and_vote: TermAndVote, index: LogIndex) -> Self {
+        Self {
+            last_submitted: Sequence(0),
+            last_completed: Sequence(0),
+            in_flight: VecDeque::new(),
+            term_and_vote,
+            index,
+        }
+    }
+
+    /// The term and vote that a crash cannot take back.
+    pub(crate) fn term_and_vote(&self) -> TermAndVote {
+        self.term_and_vote
+    }
+
+    /// The last entry that is on this node's disk, with all before it.
+    pub(crate) fn index(&self) -> LogIndex {
+        self.index
+    }
+
+    pub(crate) fn last_submitted(&self) -> Sequence {
+        self.last_submitted
+    }
+
+    /// A write is asked for, after which the disk holds `term_and_vote` and the log up to `last`.
+    pub(crate) fn submit(&mut self, term_and_vote: TermAndVote, last: LogIndex) -> Sequence {
+        self.in_flight.push_back(Write { term_and_vote, index: last });
+        self.last_submitted.0 += 1;
+        self.last_submitted
+    }
+
+    /// Everything from `first` on was dropped: neither what is durable there nor what is under way counts.
+    pub(crate) fn truncated_from(&mut self, first: LogIndex) {
+        let kept = first.previous();
+        self.index = self.index.min(kept);
+        for write in &mut self.in_flight {
+            write.index = write.index.min(kept);
+        }
+    }
+
+    /// All writes up to `sequence` are durable. Returns whether that is news.
+    pub(crate) fn completed(&mut self, sequence: Sequence) -> bool {
+        let is_news = sequence > self.last_completed;
+        while self.last_completed < sequence {
+            let Some(write) = self.in_flight.pop_front() else { break };
+            self.last_completed.0 += 1;
+            self.term_and_vote = write.term_and_vote;
+            self.index = self.index.max(write.index);
+        }
+        is_news
+    }
+}

@@ -1,0 +1,26 @@
+//! The node's own monotonic clock.
+
+use core::time::Duration;
+
+/// Nanoseconds on the node's own monotonic clock, from an origin that the driver chooses.
+/// Two nodes' times are never compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// This time plus `span`; saturates at the end of the range (584 years).
+    pub(crate) fn after(self, span: Span) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+}
+
+/// A length of time in nanoseconds: what a [`Duration`] of the configuration becomes once it is checked.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Span(pub(crate) u64);
+
+impl Span {
+    /// Saturates at the end of the range (584 years).
+    pub(crate) fn from_duration(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
