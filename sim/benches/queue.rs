@@ -1,0 +1,2 @@
+//! Benchmarks of the event queue.
+fn main() {}

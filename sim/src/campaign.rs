@@ -1,0 +1,125 @@
+//! Many runs, on one thread or several, with one report that does not depend on how many.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc;
+
+use crate::failure::Failure;
+use crate::faults::FaultCounts;
+use crate::plan::PlanError;
+use crate::run::{RunReport, run_seed};
+use crate::scenario::Scenario;
+use crate::subject::Subject;
+
+/// Which runs to make, and how.
+#[derive(Clone, Debug)]
+pub struct Campaign {
+    /// The seeds.
+    pub seeds: Range<u64>,
+    /// How many threads share the work; at least 1.
+    pub jobs: usize,
+    /// Whether the first failure, by seed, is the last run.
+    pub fail_fast: bool,
+}
+
+/// What many runs did.
+#[derive(Clone, Debug, Default)]
+pub struct CampaignReport {
+    /// How many runs were made.
+    pub runs: u64,
+    /// The smallest and the largest cluster.
+    pub nodes: Option<(u8, u8)>,
+    /// The hash over all runs in the order of their seeds; of one run, that run's.
+    pub trace_hash: u64,
+    /// Sums over all runs, like the following ones.
+    pub events: u64,
+    /// Messages that reached a node.
+    pub deliveries: u64,
+    /// Virtual time, in nanoseconds.
+    pub virtual_ns: u64,
+    /// Terms that had a leader.
+    pub elections: u64,
+    /// Clients' commands that were committed.
+    pub commits: u64,
+    /// How often each class of faults took effect.
+    pub faults: FaultCounts,
+    /// The failing seeds, in order, and what went wrong.
+    pub failures: Vec<(u64, Failure)>,
+}
+
+impl CampaignReport {
+    /// Adds the run of the next seed.
+    pub fn add(&mut self, run: RunReport) {
+        self.trace_hash = match self.runs {
+            0 => run.trace_hash,
+            _ => (self.trace_hash.rotate_left(7) ^ run.trace_hash).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+        };
+        self.runs += 1;
+        let (least, most) = self.nodes.unwrap_or((run.nodes, run.nodes));
+        self.nodes = Some((least.min(run.nodes), most.max(run.nodes)));
+        self.events += run.events;
+        self.deliveries += run.deliveries;
+        self.virtual_ns += run.virtual_ns;
+        self.elections += run.elections;
+        self.commits += run.commits;
+        self.faults.add(&run.faults);
+        if let Some(failure) = run.failure {
+            self.failures.push((run.seed, failure));
+        }
+    }
+}
+
+impl Campaign {
+    /// Makes the runs. `watch` is shown the report after each run, in the order of seeds; when it says `false`, no
+    /// further run is started.
+    ///
+    /// The report covers an unbroken range of seeds from the first on.
+    ///
+    /// # Errors
+    /// Where the scenario draws a plan that makes no sense.
+    pub fn run<S: Subject>(
+        &self,
+        scenario: &Scenario<S>,
+        mut watch: impl FnMut(&CampaignReport) -> bool,
+    ) -> Result<CampaignReport, PlanError> {
+        let next_seed = AtomicU64::new(self.seeds.start);
+        let is_over = AtomicBool::new(false);
+        let (sender, receiver) = mpsc::sync_channel(64);
+        // Threads share nothing but the counter of seeds: a run never knows which thread it is on.
+        std::thread::scope(|threads| {
+            for _ in 0..self.jobs.max(1) {
+                let sender = sender.clone();
+                let (next_seed, is_over, seeds) = (&next_seed, &is_over, &self.seeds);
+                threads.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        let seed = next_seed.fetch_add(1, Ordering::Relaxed);
+                        if seed >= seeds.end || sender.send((seed, run_seed(scenario, seed))).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(sender);
+            let mut report = CampaignReport::default();
+            let mut early = BTreeMap::new();
+            let mut expected = self.seeds.start;
+            for (seed, run) in receiver {
+                early.insert(seed, run);
+                while let Some(run) = early.remove(&expected) {
+                    if self.fail_fast && !report.failures.is_empty() {
+                        break;
+                    }
+                    let run = run.inspect_err(|_| is_over.store(true, Ordering::Relaxed))?;
+                    report.add(run);
+                    expected += 1;
+                    let is_enough = self.fail_fast && !report.failures.is_empty();
+                    if is_enough || !watch(&report) {
+                        is_over.store(true, Ordering::Relaxed);
+                    }
+                }
+            }
+            Ok(report)
+        })
+    }
+}

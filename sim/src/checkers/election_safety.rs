@@ -1,0 +1,54 @@
+//! Election Safety (Figure 3): at most one leader can be elected in a given term. Ever, not just at one instant.
+//!
+//! And its cause (§5.2): a leader has the votes of a majority, each of them such that a crash cannot take it back.
+
+use std::collections::BTreeMap;
+
+use crate::failure::Violation;
+use crate::node::{NodeId, NodeSet};
+
+const NAME: &str = "election_safety";
+
+/// Remembers the leader of every term, and every vote that was made durable.
+#[derive(Clone, Debug, Default)]
+pub struct ElectionSafety {
+    leaders: BTreeMap<u64, NodeId>,
+    votes: BTreeMap<u64, Vec<(NodeId, NodeSet)>>,
+}
+
+impl ElectionSafety {
+    /// `voter`'s disk says that its vote in `term` is `candidate`'s.
+    pub fn vote_durable(&mut self, voter: NodeId, term: u64, candidate: NodeId) {
+        let candidates = self.votes.entry(term).or_default();
+        match candidates.iter_mut().find(|(known, _)| *known == candidate) {
+            Some((_, voters)) => *voters = voters.with(voter),
+            None => candidates.push((candidate, NodeSet::default().with(voter))),
+        }
+    }
+
+    /// `node` leads `term` in a cluster that needs `quorum` votes.
+    ///
+    /// # Errors
+    /// Where another node led the term, now or at any time before, or the votes are not there.
+    pub fn leader(&mut self, node: NodeId, term: u64, quorum: usize) -> Result<(), Violation> {
+        let first = *self.leaders.entry(term).or_insert(node);
+        if first != node {
+            return Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")));
+        }
+        let voters = self.votes.get(&term).and_then(|candidates| candidates.iter().find(|(known, _)| *known == node));
+        let voters = voters.map(|(_, voters)| *voters).unwrap_or_default();
+        if voters.len() < quorum {
+            return Err(Violation::new(
+                NAME,
+                format!("{node} leads term {term} with the durable votes of {voters:?} only, which is no majority"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// How many terms had a leader.
+    #[must_use]
+    pub fn elections(&self) -> u64 {
+        self.leaders.len() as u64
+    }
+}

@@ -1,0 +1,90 @@
+//! Log Matching (Figure 3): if two logs contain an entry with the same index and term, then the logs are
+//! identical in all entries up through that index.
+//!
+//! By induction this holds if, over all logs and all time, an index and a term determine the entry and the term
+//! of the entry before it. That is one look-up for each entry that is appended anywhere.
+
+use crate::failure::Violation;
+use crate::node::NodeId;
+use crate::subject::LogEntry;
+
+const NAME: &str = "log_matching";
+
+/// Remembers every entry that ever stood in a log.
+#[derive(Clone, Debug, Default)]
+pub struct LogMatching {
+    /// By index, from 1: the entries of different terms that were seen there. Almost always one.
+    seen: Vec<Seen>,
+}
+
+#[derive(Clone, Debug)]
+struct Seen {
+    first: Link,
+    others: Vec<Link>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Link {
+    entry: LogEntry,
+    previous_term: u64,
+}
+
+impl LogMatching {
+    /// `node`'s log has `entry` at `index`, right after an entry of `previous_term`.
+    ///
+    /// # Errors
+    /// Where some log had another entry of that term there, or another term before it.
+    pub fn appended(&mut self, node: NodeId, index: u64, entry: LogEntry, previous_term: u64) -> Result<(), Violation> {
+        let link = Link { entry, previous_term };
+        let place = (index - 1) as usize;
+        let Some(seen) = self.seen.get_mut(place) else {
+            debug_assert_eq!(place, self.seen.len(), "logs have no holes");
+            self.seen.push(Seen { first: link, others: Vec::new() });
+            return Ok(());
+        };
+        if seen.first == link {
+            return Ok(());
+        }
+        let same_term = std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == entry.term);
+        match same_term {
+            None => seen.others.push(link),
+            Some(known) if *known == link => {}
+            Some(known) if known.entry != entry => {
+                return Err(Violation::new(
+                    NAME,
+                    format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term),
+                ));
+            }
+            Some(known) => {
+                return Err(Violation::new(
+                    NAME,
+                    format!(
+                        "{node} has the entry of term {} at {index} after one of term {previous_term}, another log \
+                         after one of term {}",
+                        entry.term, known.previous_term
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether every log whose entry at `last_index` is of `last_term` holds an entry of `term` at `index`.
+    pub(super) fn holds(&self, (mut last_index, mut last_term): (u64, u64), (index, term): (u64, u64)) -> bool {
+        while last_index >= index {
+            if last_term == term {
+                // One leader made all entries of this term and never took one back.
+                return true;
+            }
+            let Some(seen) = self.seen.get((last_index - 1) as usize) else { return false };
+            let Some(link) =
+                std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == last_term)
+            else {
+                return false;
+            };
+            last_term = link.previous_term;
+            last_index -= 1;
+        }
+        false
+    }
+}

@@ -1,0 +1,37 @@
+//! What only ever grows: a server's term, over its whole life, and its commit index, within an incarnation.
+
+use crate::failure::Violation;
+use crate::node::NodeId;
+
+/// `node`'s term went from `before` to `now` without a crash between.
+///
+/// # Errors
+/// Where it fell.
+pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Violation> {
+    if now >= before {
+        return Ok(());
+    }
+    Err(Violation::new("monotonic_term", format!("{node}'s term falls from {before} to {now}")))
+}
+
+/// `node` starts again in term `found`, where its disk says `durable`.
+///
+/// # Errors
+/// Where the disk knew better.
+pub fn term_after_restart(node: NodeId, durable: u64, found: u64) -> Result<(), Violation> {
+    if found >= durable {
+        return Ok(());
+    }
+    Err(Violation::new("monotonic_term", format!("{node} restarts in term {found}, its disk says {durable}")))
+}
+
+/// `node`'s commit index went from `before` to `now` without a crash between.
+///
+/// # Errors
+/// Where it fell.
+pub fn commit(node: NodeId, before: u64, now: u64) -> Result<(), Violation> {
+    if now >= before {
+        return Ok(());
+    }
+    Err(Violation::new("monotonic_commit", format!("{node}'s commit index falls from {before} to {now}")))
+}

@@ -1,0 +1,56 @@
+//! A server votes for at most one candidate in a term, first come, first served (§5.2).
+
+use std::collections::BTreeMap;
+
+use crate::failure::Violation;
+use crate::node::NodeId;
+use crate::subject::TermAndVote;
+
+const NAME: &str = "one_vote";
+
+/// Remembers every vote that was given away.
+#[derive(Clone, Debug, Default)]
+pub struct OneVote {
+    given: BTreeMap<(NodeId, u64), NodeId>,
+}
+
+impl OneVote {
+    /// A message leaves that gives `voter`'s vote in `term` to `candidate`.
+    ///
+    /// # Errors
+    /// Where the vote of that term was given to another before, in this incarnation or an earlier one.
+    pub fn given(&mut self, voter: NodeId, term: u64, candidate: NodeId) -> Result<(), Violation> {
+        let first = *self.given.entry((voter, term)).or_insert(candidate);
+        if first == candidate {
+            return Ok(());
+        }
+        Err(Violation::new(NAME, format!("{voter} votes for {candidate} in term {term}, after voting for {first}")))
+    }
+
+    /// What `node` remembers of its vote went from `before` to `now` without a crash between.
+    ///
+    /// # Errors
+    /// Where the node changes or forgets its vote within a term.
+    pub fn remembered(&self, node: NodeId, before: TermAndVote, now: TermAndVote) -> Result<(), Violation> {
+        let Some(first) = before.voted_for else { return Ok(()) };
+        if now.term != before.term || now.voted_for == before.voted_for {
+            return Ok(());
+        }
+        let term = now.term;
+        Err(Violation::new(
+            NAME,
+            match now.voted_for {
+                Some(second) => format!("{node} moves its vote in term {term} from {first} to {second}"),
+                None => format!("{node} forgets that it voted for {first} in term {term}"),
+            },
+        ))
+    }
+
+    /// `node` starts again with `found` where its disk says `durable`.
+    ///
+    /// # Errors
+    /// Where the vote on disk is not the one that the node goes on with.
+    pub fn restarted(&self, node: NodeId, durable: TermAndVote, found: TermAndVote) -> Result<(), Violation> {
+        self.remembered(node, durable, found)
+    }
+}

@@ -1,0 +1,174 @@
+//! Every decision of a run, each under a key.
+//!
+//! A key is a kind of decision and where it is taken: a node, or a link and a type of message. One key is
+//! one ChaCha8 stream under the run's seed, and its k-th decision is the k-th `u64` of that stream. So one
+//! decision more or less leaves those of other kinds and places as they were.
+
+use std::convert::Infallible;
+
+use rand::{Rng, SeedableRng, TryRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::node::NodeId;
+
+/// What is decided.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Kind {
+    /// The plan of the run: cluster, settings, faults.
+    Plan = 1,
+    /// A protocol's own randomness, such as election timeouts. Per node and incarnation.
+    Jitter,
+    /// How long a message travels. Per link and type of message, like the next three.
+    Latency,
+    /// Whether a message is lost.
+    Loss,
+    /// Whether a message arrives twice.
+    Duplication,
+    /// Whether a message is held back so that later ones overtake it, and for how long.
+    Reordering,
+    /// How long a write takes. Per node.
+    DiskDelay,
+    /// What a crash leaves of the writes under way. Per node.
+    Crash,
+    /// What a client does next, and when. Per client.
+    Client,
+    /// How long a client's request or its answer travels. Per client.
+    ClientLatency,
+}
+
+/// The decisions under one key, one after the other.
+#[derive(Clone, Debug)]
+pub struct Choice(ChaCha8Rng);
+
+impl Choice {
+    fn new(seed: u64, kind: Kind, place: [u16; 3]) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(b"raft-sim");
+        let mut stream = ChaCha8Rng::from_seed(key);
+        let place = place.iter().fold(kind as u64, |id, part| id << 16 | u64::from(*part));
+        stream.set_stream(place);
+        Self(stream)
+    }
+
+    /// Uniform below `bound`; 0 where `bound` is 0. Takes exactly one number.
+    ///
+    /// A widening multiplication of our own, since sampling in a library may change between its releases.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// Uniform in `range`, both ends included. Takes exactly one number.
+    pub fn within(&mut self, range: (u64, u64)) -> u64 {
+        range.0 + self.below((range.1 - range.0).saturating_add(1))
+    }
+
+    /// True for `ppm` in a million. Takes exactly one number.
+    pub fn chance_ppm(&mut self, ppm: u32) -> bool {
+        self.below(1_000_000) < u64::from(ppm)
+    }
+
+    /// One of `items`, which must not be empty. Takes exactly one number.
+    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
+        &items[self.below(items.len() as u64) as usize]
+    }
+}
+
+/// Lets a protocol draw from its choice like from any generator.
+impl TryRng for Choice {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(self.0.next_u32())
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.0.next_u64())
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        self.0.fill_bytes(bytes);
+        Ok(())
+    }
+}
+
+/// The source of all choices of one run.
+#[derive(Clone, Copy, Debug)]
+pub struct Choices {
+    seed: u64,
+}
+
+impl Choices {
+    /// The choices of the run that `seed` names.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self { seed }
+    }
+
+    /// The stream from which the plan is drawn.
+    #[must_use]
+    pub fn plan(self) -> Choice {
+        Choice::new(self.seed, Kind::Plan, [0; 3])
+    }
+
+    /// A protocol's own randomness, in this incarnation of `node`.
+    pub(crate) fn jitter(self, node: NodeId, incarnation: u32) -> Choice {
+        Choice::new(self.seed, Kind::Jitter, [node.into(), incarnation as u16, (incarnation >> 16) as u16])
+    }
+
+    pub(crate) fn of_node(self, kind: Kind, node: NodeId) -> Choice {
+        Choice::new(self.seed, kind, [node.into(), 0, 0])
+    }
+
+    pub(crate) fn of_client(self, kind: Kind, client: u16) -> Choice {
+        Choice::new(self.seed, kind, [client, 0, 0])
+    }
+
+    pub(crate) fn of_link(self, kind: Kind, from: NodeId, to: NodeId, message_kind: u8) -> Choice {
+        Choice::new(self.seed, kind, [from.into(), to.into(), message_kind.into()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_choice_more_under_one_key_leaves_the_others_as_they_were() {
+        let choices = Choices::new(42);
+        let link = |to| choices.of_link(Kind::Latency, NodeId(0), NodeId(to), 2);
+        let (mut first, mut second) = (link(1), link(2));
+        let undisturbed: Vec<u64> = (0..100).map(|_| second.below(1000)).collect();
+        let mut second = link(2);
+        let disturbed: Vec<u64> = (0..100).map(|_| (first.below(9), second.below(1000)).1).collect();
+        assert_eq!(undisturbed, disturbed);
+    }
+
+    #[test]
+    fn keys_differ_in_every_part() {
+        let choices = Choices::new(42);
+        let mut draws: Vec<u64> = vec![
+            choices.of_link(Kind::Latency, NodeId(0), NodeId(1), 2).below(u64::MAX),
+            choices.of_link(Kind::Loss, NodeId(0), NodeId(1), 2).below(u64::MAX),
+            choices.of_link(Kind::Latency, NodeId(1), NodeId(0), 2).below(u64::MAX),
+            choices.of_link(Kind::Latency, NodeId(0), NodeId(1), 3).below(u64::MAX),
+            choices.jitter(NodeId(0), 0).below(u64::MAX),
+            choices.jitter(NodeId(0), 1).below(u64::MAX),
+            Choices::new(43).jitter(NodeId(0), 0).below(u64::MAX),
+        ];
+        let drawn = draws.len();
+        draws.sort_unstable();
+        draws.dedup();
+        assert_eq!(draws.len(), drawn);
+    }
+
+    #[test]
+    fn ranges_hold_and_their_ends_are_reached() {
+        let mut choice = Choices::new(1).plan();
+        let drawn: Vec<u64> = (0..1000).map(|_| choice.within((3, 6))).collect();
+        assert_eq!((drawn.iter().min(), drawn.iter().max()), (Some(&3), Some(&6)));
+        assert!(!choice.chance_ppm(0));
+        assert!(choice.chance_ppm(1_000_000));
+    }
+}

@@ -1,0 +1,72 @@
+//! Those who ask for things.
+
+use crate::choices::{Choice, Choices, Kind};
+use crate::node::NodeId;
+use crate::plan::{Clients, Network};
+use crate::subject::RequestId;
+
+/// One client, with one request at a time.
+#[derive(Clone, Debug)]
+pub(crate) struct Client {
+    number: u16,
+    requests: u32,
+    waiting_for: Option<RequestId>,
+    leader: Option<NodeId>,
+    pub(crate) choice: Choice,
+    latency: Choice,
+}
+
+impl Client {
+    pub(crate) fn new(choices: Choices, number: u16) -> Self {
+        Self {
+            number,
+            requests: 0,
+            waiting_for: None,
+            leader: None,
+            choice: choices.of_client(Kind::Client, number),
+            latency: choices.of_client(Kind::ClientLatency, number),
+        }
+    }
+
+    /// All clients of a plan.
+    pub(crate) fn all(choices: Choices, plan: Clients) -> Vec<Self> {
+        let count = match plan {
+            Clients::Closed { count, .. } => count,
+            Clients::Open { .. } => 1,
+        };
+        (0..count).map(|number| Self::new(choices, number)).collect()
+    }
+
+    /// A new request.
+    pub(crate) fn begin(&mut self) -> RequestId {
+        let id = RequestId { client: self.number, number: self.requests };
+        self.requests += 1;
+        self.waiting_for = Some(id);
+        id
+    }
+
+    /// Whom to ask: the leader, where known, or anyone.
+    pub(crate) fn target(&mut self, nodes: u8) -> NodeId {
+        self.leader.unwrap_or_else(|| NodeId(self.choice.below(u64::from(nodes)) as u8))
+    }
+
+    /// The request has ended, and this is who leads as far as the client knows now. Returns whether it was waited for.
+    pub(crate) fn end(&mut self, id: RequestId, leader: Option<NodeId>) -> bool {
+        if self.waiting_for != Some(id) {
+            return false;
+        }
+        self.waiting_for = None;
+        self.leader = leader;
+        true
+    }
+
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    /// How long a message from or to this client travels; nothing where it is lost.
+    pub(crate) fn delay_ns(&mut self, network: &Network) -> Option<u64> {
+        let is_lost = network.loss_ppm > 0 && self.latency.chance_ppm(network.loss_ppm);
+        (!is_lost).then(|| self.latency.within(network.latency_ns))
+    }
+}

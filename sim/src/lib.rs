@@ -1,0 +1,68 @@
+//! A deterministic world for any sans-IO consensus protocol.
+//!
+//! One seed is one whole run of a cluster: its clocks, message deliveries, losses, partitions, disks, crashes and
+//! client calls. The same seed gives the same run, today and on another machine.
+//!
+//! # From a protocol to a test
+//!
+//! 1. Put the protocol behind [`Subject`]: one step function, one deadline, a [`Disk`] that survives a crash, and
+//!    what the checkers may see.
+//! 2. Say what may happen to it: a [`Scenario`] draws a [`Plan`] from a seed, most often through a [`Nemesis`].
+//! 3. Run seeds: [`check`] in a test, a [`Campaign`] in a program, [`run_plan`] for one plan by hand.
+//!
+//! A subject that [shows its state as a Raft](Subject::observe) is held to every property in [`checkers`], after
+//! every event.
+//!
+//! ```text
+//!          seed ──▶ Scenario ──▶ Plan ──▶ World ──▶ RunReport
+//!                                          │ next event: a message, a deadline, a write, a client, a fault
+//!                                          ▼
+//!                   Subject::step(now, input) ──▶ Outputs ──▶ network, disk, clients ──▶ new events
+//!                                          │
+//!                                          ▼
+//!                                  checkers, trace hash
+//! ```
+//!
+//! # What decides
+//!
+//! The plan decides what is large (cluster, settings, faults and when they strike); the seed's [choices](choices)
+//! decide what is small (each latency, each loss). Nothing else does: no clock, no thread, no hash order, no float.
+
+#![forbid(unsafe_code)]
+
+pub mod checkers;
+pub mod choices;
+pub mod environment;
+pub mod queue;
+
+mod campaign;
+mod clients;
+mod clock;
+mod failure;
+mod faults;
+mod nemesis;
+mod network;
+mod node;
+mod plan;
+mod run;
+mod runner;
+mod scenario;
+mod subject;
+mod trace;
+mod world;
+
+pub use campaign::{Campaign, CampaignReport};
+pub use choices::Choice;
+pub use failure::{Failure, FailureKind, Violation};
+pub use faults::{FaultClass, FaultCounts};
+pub use nemesis::Nemesis;
+pub use node::{MAX_NODES, NodeId, NodeSet};
+pub use plan::{Clients, DiskPlan, Fault, Network, Plan, PlanError, TimedFault};
+pub use run::{RunReport, finish, record_seed, run_plan, run_seed};
+pub use runner::check;
+pub use scenario::Scenario;
+pub use subject::{
+    Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote,
+};
+pub use trace::TraceLine;
+pub use world::World;

@@ -1,0 +1,158 @@
+//! The nemesis draws what goes wrong.
+//!
+//! Swarm testing (Groce et al., ISSTA 2012): each class of faults is on or off for a whole run, so that some runs meet
+//! one class alone, and others meet combinations that a run with everything on would drown.
+
+use crate::choices::Choice;
+use crate::faults::FaultClass;
+use crate::node::{NodeId, NodeSet};
+use crate::plan::{Clients, DiskPlan, Fault, Network, Plan, TimedFault};
+
+const US: u64 = 1_000;
+const MS: u64 = 1_000_000;
+
+/// What the nemesis may do.
+#[derive(Clone, Debug)]
+pub struct Nemesis {
+    /// The sizes of clusters, each with its weight.
+    pub nodes: Vec<(u8, u64)>,
+    /// The classes of faults that may be on.
+    pub faults: Vec<FaultClass>,
+    /// How long a run takes, in longest election timeouts.
+    pub duration: (u64, u64),
+    /// How many clients there are.
+    pub clients: (u64, u64),
+}
+
+impl Nemesis {
+    /// How many nodes the cluster of this run has.
+    pub fn draw_nodes(&self, choice: &mut Choice) -> u8 {
+        let total = self.nodes.iter().map(|(_, weight)| weight).sum();
+        let mut drawn = choice.below(total);
+        for &(nodes, weight) in &self.nodes {
+            if drawn < weight {
+                return nodes;
+            }
+            drawn -= weight;
+        }
+        1
+    }
+
+    /// A plan for a cluster of `nodes`. Everything is measured in `tempo_ns`, the longest election timeout.
+    pub fn draw<Settings>(&self, choice: &mut Choice, nodes: u8, settings: Settings, tempo_ns: u64) -> Plan<Settings> {
+        let on: Vec<FaultClass> = self.faults.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
+        let is_on = |class| on.contains(&class);
+        let duration_ns = choice.within(self.duration) * tempo_ns;
+        let network = draw_network(choice, is_on, tempo_ns);
+        let disk = draw_disk(choice, is_on, tempo_ns);
+        let most_drift = if is_on(FaultClass::ClockDrift) { *choice.pick(&[500, 10_000, 100_000]) } else { 0 };
+        let clock_drift_ppm =
+            NodeId::all(nodes).map(|_| choice.below(2 * most_drift + 1) as i32 - most_drift as i32).collect();
+        let clients = self.draw_clients(choice, tempo_ns);
+        let faults = draw_faults(choice, &on, nodes, duration_ns, tempo_ns);
+        Plan { nodes, duration_ns, settings, network, disk, clock_drift_ppm, clients, faults }
+    }
+
+    fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
+        let longest_ns = choice.within((tempo_ns / 50, tempo_ns / 2));
+        Clients::Closed {
+            count: choice.within(self.clients) as u16,
+            think_ns: (longest_ns / 8, longest_ns),
+            timeout_ns: choice.within((tempo_ns / 2, 4 * tempo_ns)),
+        }
+    }
+}
+
+fn draw_network(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool, tempo_ns: u64) -> Network {
+    // The broadcast time must stay well below the election timeout (§5.6), or nobody would ever lead.
+    let least_ns = choice.within((50 * US, 2 * MS)).min(tempo_ns / 100);
+    let most_ns = least_ns + choice.within((0, tempo_ns / 20));
+    let rates = [1_000, 10_000, 50_000, 150_000];
+    let mut rate = |class| {
+        let ppm = *choice.pick(&rates);
+        if is_on(class) { ppm } else { 0 }
+    };
+    Network {
+        latency_ns: (least_ns, most_ns),
+        loss_ppm: rate(FaultClass::Loss),
+        duplication_ppm: rate(FaultClass::Duplication),
+        reordering_ppm: rate(FaultClass::Reordering),
+        // Up to longer than an election timeout, so that messages arrive in a later term than they were sent in.
+        reordering_ns: choice.within((most_ns, 2 * tempo_ns)),
+    }
+}
+
+fn draw_disk(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool, tempo_ns: u64) -> DiskPlan {
+    let (loses, tears) = (is_on(FaultClass::LostWrite), is_on(FaultClass::TornWrite));
+    let least_ns = choice.within((10 * US, MS));
+    let most_ns = least_ns + choice.within((0, tempo_ns / 20));
+    let takes_time = loses || tears || is_on(FaultClass::SlowDisk) || choice.chance_ppm(500_000);
+    DiskPlan { write_ns: if takes_time { (least_ns, most_ns) } else { (0, 0) }, loses: loses || tears, tears }
+}
+
+fn draw_faults(choice: &mut Choice, on: &[FaultClass], nodes: u8, duration_ns: u64, tempo_ns: u64) -> Vec<TimedFault> {
+    let is_cuttable = nodes > 1;
+    let timed: Vec<FaultClass> = on
+        .iter()
+        .copied()
+        .filter(|class| match class {
+            FaultClass::Partition | FaultClass::OneWayPartition => is_cuttable,
+            FaultClass::Crash | FaultClass::Pause | FaultClass::SlowDisk => true,
+            _ => false,
+        })
+        .collect();
+    let mut faults = Vec::new();
+    if timed.is_empty() {
+        return faults;
+    }
+    // Busy runs and quiet ones: the mean gap is a draw of its own.
+    let longest_gap_ns = choice.within((tempo_ns / 2, 6 * tempo_ns));
+    let mut at_ns = choice.within((0, longest_gap_ns));
+    while at_ns < duration_ns {
+        let class = *choice.pick(&timed);
+        faults.push(TimedFault { at_ns, fault: draw_fault(choice, class, nodes, tempo_ns) });
+        at_ns += choice.within((tempo_ns / 20, longest_gap_ns));
+    }
+    faults
+}
+
+fn draw_fault(choice: &mut Choice, class: FaultClass, nodes: u8, tempo_ns: u64) -> Fault {
+    let lasts_ns = choice.within((tempo_ns / 20, 4 * tempo_ns));
+    match class {
+        FaultClass::Partition => Fault::Partition { side: proper_subset(choice, nodes), for_ns: lasts_ns },
+        FaultClass::OneWayPartition => {
+            let from = proper_subset(choice, nodes);
+            let others = NodeSet(!from.0 & everyone(nodes).0);
+            let to = NodeSet(others.0 & choice.below(1 << nodes) as u8);
+            Fault::OneWayPartition { from, to: if to.is_empty() { others } else { to }, for_ns: lasts_ns }
+        }
+        FaultClass::Pause => Fault::Pause { nodes: some_nodes(choice, nodes), for_ns: lasts_ns },
+        FaultClass::SlowDisk => Fault::SlowDisk {
+            nodes: some_nodes(choice, nodes),
+            extra_ns: choice.within((tempo_ns / 20, tempo_ns)),
+            for_ns: lasts_ns,
+        },
+        // All other classes are properties of the network, the disks and the clocks.
+        _ => Fault::Crash { nodes: some_nodes(choice, nodes), down_ns: lasts_ns / 2 },
+    }
+}
+
+fn everyone(nodes: u8) -> NodeSet {
+    NodeSet(u8::MAX >> (8 - nodes))
+}
+
+/// Some of the nodes, but neither none nor all.
+fn proper_subset(choice: &mut Choice, nodes: u8) -> NodeSet {
+    NodeSet(choice.within((1, u64::from(everyone(nodes).0) - 1)) as u8)
+}
+
+/// Most often one node, sometimes several, now and then all.
+fn some_nodes(choice: &mut Choice, nodes: u8) -> NodeSet {
+    let one = NodeSet::default().with(NodeId(choice.below(u64::from(nodes)) as u8));
+    let several = NodeSet(one.0 | choice.below(1 << nodes) as u8);
+    match choice.below(10) {
+        0 => everyone(nodes),
+        1 | 2 => several,
+        _ => one,
+    }
+}

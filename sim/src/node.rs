@@ -1,0 +1,88 @@
+//! Nodes and sets of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The most nodes a cluster may have.
+pub const MAX_NODES: usize = 7;
+
+/// A node of the simulated cluster, counted from 0 and shown from 1.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NodeId(pub u8);
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+
+    /// All nodes of a cluster of `nodes`.
+    pub fn all(nodes: u8) -> impl Iterator<Item = Self> {
+        (0..nodes).map(Self)
+    }
+}
+
+impl From<NodeId> for u16 {
+    fn from(node: NodeId) -> Self {
+        node.0.into()
+    }
+}
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0 + 1)
+    }
+}
+
+impl fmt::Debug for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// A set of nodes, as bits.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct NodeSet(pub u8);
+
+impl NodeSet {
+    /// Whether `node` is in the set.
+    #[must_use]
+    pub fn contains(self, node: NodeId) -> bool {
+        self.0 >> node.0 & 1 == 1
+    }
+
+    /// The set with `node` in it.
+    #[must_use]
+    pub fn with(self, node: NodeId) -> Self {
+        Self(self.0 | 1 << node.0)
+    }
+
+    /// How many nodes are in the set.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// Whether no node is in the set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl fmt::Display for NodeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for node in NodeId::all(MAX_NODES as u8).filter(|node| self.contains(*node)) {
+            write!(f, "{separator}{node}")?;
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for NodeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{self}}}")
+    }
+}

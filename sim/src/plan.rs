@@ -1,0 +1,189 @@
+//! A plan: all that a run is given, as plain data.
+//!
+//! With the seed, which decides everything small (each latency, each loss), a plan is a whole run. It can be
+//! printed, edited and shrunk.
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{MAX_NODES, NodeSet};
+
+/// What one run is given. Times are nanoseconds of the world's clock, from the start of the run.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Plan<Settings> {
+    /// How many nodes the cluster has, 1 to 7.
+    pub nodes: u8,
+    /// When the run ends.
+    pub duration_ns: u64,
+    /// What the operator set.
+    pub settings: Settings,
+    /// How the network behaves all along.
+    pub network: Network,
+    /// How the disks behave all along.
+    pub disk: DiskPlan,
+    /// How much each node's clock gains, in microseconds a second; negative: loses. One number a node.
+    pub clock_drift_ppm: Vec<i32>,
+    /// Who asks for things.
+    pub clients: Clients,
+    /// What goes wrong, and when.
+    pub faults: Vec<TimedFault>,
+}
+
+/// How the network behaves all along. Parts per million are of messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Network {
+    /// The shortest and longest time a message travels; uniform between.
+    pub latency_ns: (u64, u64),
+    /// How many are lost.
+    pub loss_ppm: u32,
+    /// How many arrive twice.
+    pub duplication_ppm: u32,
+    /// How many are held back.
+    pub reordering_ppm: u32,
+    /// For how long at most.
+    pub reordering_ns: u64,
+}
+
+/// How the disks behave all along.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DiskPlan {
+    /// The shortest and longest time a write takes; uniform between. 0 to 0: it is durable at once.
+    pub write_ns: (u64, u64),
+    /// Whether a crash may lose writes that were not complete; otherwise they complete after all.
+    pub loses: bool,
+    /// Whether it may leave a part of one.
+    pub tears: bool,
+}
+
+/// Who asks for things.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Clients {
+    /// Clients on the network, each with one request at a time.
+    Closed {
+        /// How many.
+        count: u16,
+        /// The shortest and longest time from an answer to the next request.
+        think_ns: (u64, u64),
+        /// How long a client waits before it gives a request up, its outcome unknown.
+        timeout_ns: u64,
+    },
+    /// A command to the leader's own process at a fixed rate, without a network between.
+    Open {
+        /// From one command to the next.
+        every_ns: u64,
+    },
+}
+
+/// A fault and when it strikes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TimedFault {
+    /// When.
+    pub at_ns: u64,
+    /// What.
+    pub fault: Fault,
+}
+
+/// A fault, with how long it lasts: to leave one out leaves nothing behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nothing passes between `side` and the rest.
+    Partition {
+        /// One of the two sides.
+        side: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// Nothing passes from `from` to `to`; all else does.
+    OneWayPartition {
+        /// Whose messages are dropped.
+        from: NodeSet,
+        /// On the way to whom.
+        to: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// The nodes crash together, and start again after `down_ns`.
+    Crash {
+        /// Which.
+        nodes: NodeSet,
+        /// How long they are down.
+        down_ns: u64,
+    },
+    /// The nodes stand still.
+    Pause {
+        /// Which.
+        nodes: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// The nodes' writes take up to `extra_ns` longer.
+    SlowDisk {
+        /// Which.
+        nodes: NodeSet,
+        /// The longest time added to a write.
+        extra_ns: u64,
+        /// How long the disk is slow.
+        for_ns: u64,
+    },
+}
+
+/// Why a plan cannot be run: the field and what is wrong with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PlanError {
+    /// The field.
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl std::fmt::Display for PlanError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "plan: {}: {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+/// The longest run: clocks stay far from the ends of their range.
+const LONGEST_NS: u64 = 1 << 53;
+
+impl<Settings> Plan<Settings> {
+    /// Checks what the types cannot.
+    ///
+    /// # Errors
+    /// The first field that makes no sense.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let wrong = |field, problem: String| Err(PlanError { field, problem });
+        if self.nodes == 0 || usize::from(self.nodes) > MAX_NODES {
+            return wrong("nodes", format!("{} is not between 1 and {MAX_NODES}", self.nodes));
+        }
+        if self.duration_ns > LONGEST_NS {
+            return wrong("duration_ns", format!("{} is above {LONGEST_NS}", self.duration_ns));
+        }
+        if self.clock_drift_ppm.len() != usize::from(self.nodes) {
+            return wrong(
+                "clock_drift_ppm",
+                format!("{} numbers for {} nodes", self.clock_drift_ppm.len(), self.nodes),
+            );
+        }
+        if let Some(drift) = self.clock_drift_ppm.iter().find(|drift| drift.abs() > 500_000) {
+            return wrong("clock_drift_ppm", format!("{drift} is not between -500000 and 500000"));
+        }
+        let mut ranges = vec![("network.latency_ns", self.network.latency_ns), ("disk.write_ns", self.disk.write_ns)];
+        match self.clients {
+            Clients::Closed { think_ns, .. } => ranges.push(("clients.think_ns", think_ns)),
+            Clients::Open { every_ns: 0 } => return wrong("clients.every_ns", "0 would never let time pass".into()),
+            Clients::Open { .. } => {}
+        }
+        for (field, (least, most)) in ranges {
+            if least > most || most > LONGEST_NS {
+                return wrong(field, format!("{least} to {most} is not a range of times"));
+            }
+        }
+        if self.faults.iter().any(|timed| timed.at_ns > LONGEST_NS) {
+            return wrong("faults", format!("at_ns is above {LONGEST_NS}"));
+        }
+        Ok(())
+    }
+}

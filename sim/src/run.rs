@@ -1,0 +1,144 @@
+//! One run, from its seed to its report.
+
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::Once;
+
+use crate::failure::{Failure, FailureKind};
+use crate::faults::FaultCounts;
+use crate::plan::{Plan, PlanError};
+use crate::scenario::Scenario;
+use crate::subject::Subject;
+use crate::world::World;
+
+/// What one run did.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RunReport {
+    /// The seed.
+    pub seed: u64,
+    /// How many nodes the cluster had.
+    pub nodes: u8,
+    /// The hash of everything that happened.
+    pub trace_hash: u64,
+    /// How many events happened.
+    pub events: u64,
+    /// How many messages reached a node.
+    pub deliveries: u64,
+    /// How much virtual time passed, in nanoseconds.
+    pub virtual_ns: u64,
+    /// How many terms had a leader.
+    pub elections: u64,
+    /// How many clients' commands were committed.
+    pub commits: u64,
+    /// How often each class of faults took effect.
+    pub faults: FaultCounts,
+    /// What went wrong, if anything did.
+    pub failure: Option<Failure>,
+}
+
+impl RunReport {
+    fn of<S: Subject>(world: &World<S>, seed: u64) -> Self {
+        let failure = world.failure().cloned();
+        Self {
+            seed,
+            nodes: world.plan().nodes,
+            trace_hash: world.trace_hash(),
+            events: world.events(),
+            deliveries: world.deliveries(),
+            virtual_ns: if failure.is_some() { world.now_ns() } else { world.plan().duration_ns },
+            elections: world.elections(),
+            commits: world.commits(),
+            faults: world.fault_counts(),
+            failure,
+        }
+    }
+}
+
+/// Runs `world` to its end; a panic in a node ends the run as a crash of that node.
+pub fn finish<S: Subject>(world: &mut World<S>) {
+    if let Err(message) = catch_panic(|| world.run()) {
+        world.fail_with_panic(message);
+    }
+}
+
+/// Runs `plan` under `seed`.
+///
+/// # Errors
+/// Where the plan makes no sense.
+pub fn run_plan<S: Subject>(plan: &Plan<S::Settings>, seed: u64) -> Result<RunReport, PlanError> {
+    let mut world = World::<S>::new(plan.clone(), seed)?;
+    finish(&mut world);
+    Ok(RunReport::of(&world, seed))
+}
+
+/// Runs the plan that `seed` draws from `scenario`. A run that fails is run once more, and must fail in the same way.
+///
+/// # Errors
+/// Where the scenario draws a plan that makes no sense.
+pub fn run_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<RunReport, PlanError> {
+    let plan = scenario.plan(seed);
+    let mut report = run_plan::<S>(&plan, seed)?;
+    if report.failure.is_some() {
+        let again = run_plan::<S>(&scenario.plan(seed), seed)?;
+        if again != report {
+            report.failure = Some(divergence(scenario, seed)?);
+        }
+    }
+    Ok(report)
+}
+
+/// Runs `seed` with every event kept in words.
+///
+/// # Errors
+/// Where the scenario draws a plan that makes no sense.
+pub fn record_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<(World<S>, RunReport), PlanError> {
+    let mut world = World::recording(scenario.plan(seed), seed)?;
+    finish(&mut world);
+    let report = RunReport::of(&world, seed);
+    Ok((world, report))
+}
+
+/// The first event at which two runs of one seed differ.
+fn divergence<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<Failure, PlanError> {
+    let (first, _) = record_seed(scenario, seed)?;
+    let (second, _) = record_seed(scenario, seed)?;
+    let pairs = first.trace_hashes().iter().zip(second.trace_hashes());
+    let event = pairs.take_while(|(one, other)| one == other).count() as u64 + 1;
+    let words = |world: &World<S>| {
+        let line = world.timeline().iter().find(|line| line.event == event);
+        line.map_or_else(|| "the end of the run".to_owned(), |line| format!("{} {}", line.what, line.change))
+    };
+    let detail = if event > first.events().min(second.events()) && first.trace_hash() == second.trace_hash() {
+        "the run did not repeat itself, and then it did".to_owned()
+    } else {
+        format!("two runs of one seed differ: \"{}\" against \"{}\"", words(&first), words(&second))
+    };
+    let at_ns = first.timeline().iter().find(|line| line.event == event).map_or(first.now_ns(), |line| line.at_ns);
+    Ok(Failure::new(FailureKind::Divergence, "replay", detail, event, at_ns))
+}
+
+thread_local! {
+    static IS_CATCHING: Cell<bool> = const { Cell::new(false) };
+    static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
+}
+
+/// Runs `action`; where it panics, nothing is printed and the message comes back with its place.
+fn catch_panic(action: impl FnOnce()) -> Result<(), String> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !IS_CATCHING.get() {
+                return others(info);
+            }
+            let payload = info.payload();
+            let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+            let place = info.location().map_or(String::new(), |at| format!(" at {}:{}", at.file(), at.line()));
+            LAST_PANIC.set(format!("panic: {}{place}", text.unwrap_or("(no message)")));
+        }));
+    });
+    IS_CATCHING.set(true);
+    let result = panic::catch_unwind(AssertUnwindSafe(action));
+    IS_CATCHING.set(false);
+    result.map_err(|_| LAST_PANIC.take())
+}

@@ -1,0 +1,53 @@
+//! Seeds in `cargo test`.
+
+use std::fmt::Write;
+
+use crate::campaign::{Campaign, CampaignReport};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::run::record_seed;
+use crate::scenario::Scenario;
+use crate::subject::Subject;
+
+/// How many of the last events a failing test shows.
+const SHOWN_EVENTS: usize = 25;
+
+/// Runs seeds of `scenario` from a test, and fails the test with all that is needed to go on.
+///
+/// `seeds` runs are made, from seed 0, or what the environment asks for: `RAFT_SIM_SEED=0x2a` one seed,
+/// `RAFT_SIM_SEEDS=100000` that many.
+///
+/// # Panics
+/// Where a run fails, and where a variable makes no sense. That is how a test fails.
+pub fn check<S: Subject>(scenario: &Scenario<S>, seeds: u64) -> CampaignReport {
+    let environment = Environment::read().unwrap_or_else(|problem| panic!("{problem}"));
+    let campaign = Campaign { seeds: environment.seeds_or(0..seeds), jobs: 1, fail_fast: true };
+    let report = campaign.run(scenario, |_| true).unwrap_or_else(|problem| panic!("{}: {problem}", scenario.name));
+    if let Some((seed, failure)) = report.failures.first() {
+        panic!("{}", explain(scenario, *seed, failure));
+    }
+    report
+}
+
+/// The failure, the end of its timeline, and how to have it again.
+fn explain<S: Subject>(scenario: &Scenario<S>, seed: u64, failure: &Failure) -> String {
+    let test = std::thread::current().name().unwrap_or_default().to_owned();
+    let mut text = format!(
+        "\nscenario {} of {} fails with seed {seed:#x}\n\n  {} ({}): {}\n  after event {}, at {} ms of virtual time\n\n",
+        scenario.name,
+        S::NAME,
+        failure.checker,
+        failure.kind,
+        failure.detail,
+        failure.event,
+        failure.virtual_ms
+    );
+    if let Ok((world, _)) = record_seed(scenario, seed) {
+        let timeline = world.timeline();
+        for line in &timeline[timeline.len().saturating_sub(SHOWN_EVENTS)..] {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    let _ = write!(text, "\nreplay: RAFT_SIM_SEED={seed:#x} cargo test {test}\n");
+    text
+}

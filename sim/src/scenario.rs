@@ -1,0 +1,43 @@
+//! Scenarios: named ways to draw a plan from a seed.
+
+use crate::choices::{Choice, Choices};
+use crate::faults::FaultClass;
+use crate::plan::Plan;
+use crate::subject::Subject;
+
+/// A family of runs with a name: every seed draws one plan from it.
+pub struct Scenario<S: Subject> {
+    /// How users choose it.
+    pub name: &'static str,
+    /// What it is for, in a sentence.
+    pub about: &'static str,
+    /// The classes of faults that its plans may contain.
+    pub faults: Vec<FaultClass>,
+    draw: Box<DrawPlan<S>>,
+}
+
+type DrawPlan<S> = dyn Fn(&mut Choice) -> Plan<<S as Subject>::Settings> + Send + Sync;
+
+impl<S: Subject> Scenario<S> {
+    /// A scenario whose plans `draw` makes, of nothing but the choices it is given.
+    pub fn new(
+        name: &'static str,
+        about: &'static str,
+        faults: &[FaultClass],
+        draw: impl Fn(&mut Choice) -> Plan<S::Settings> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name, about, faults: faults.to_vec(), draw: Box::new(draw) }
+    }
+
+    /// The plan that `seed` draws.
+    #[must_use]
+    pub fn plan(&self, seed: u64) -> Plan<S::Settings> {
+        (self.draw)(&mut Choices::new(seed).plan())
+    }
+}
+
+impl<S: Subject> std::fmt::Debug for Scenario<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Scenario").field("name", &self.name).finish_non_exhaustive()
+    }
+}

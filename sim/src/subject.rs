@@ -1,0 +1,318 @@
+//! The protocol under test.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::choices::Choice;
+use crate::node::NodeId;
+
+/// A protocol behind one small door: the simulator drives any that fits.
+///
+/// One value is one running node. It is stepped with what happens to it and answers with what it wants done;
+/// what survives a crash is its [`Disk`], from which [`start`](Subject::start) makes it anew.
+///
+/// A Raft that shows its state ([`observe`](Subject::observe)) gets every Raft checker.
+pub trait Subject: Sized {
+    /// What an operator sets, the same on every node of a run. Part of the plan, so plain data.
+    type Settings: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
+    /// What nodes say to each other.
+    type Message: Clone + Debug;
+    /// What clients ask for.
+    type Command: Clone + Debug;
+    /// What clients are told.
+    type Answer: Clone + Debug;
+    /// What a crash leaves.
+    type Disk: Disk;
+
+    /// The name by which users choose it.
+    const NAME: &'static str;
+    /// The types of messages: [`message_kind`](Subject::message_kind) is an index into it.
+    const MESSAGE_KINDS: &'static [&'static str];
+
+    /// A node that starts, or starts again, with what its disk holds.
+    ///
+    /// # Errors
+    /// Where the disk or the settings make no sense to it: reported as a crash of the node.
+    fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String>;
+
+    /// Takes one input at `now_ns` on the node's own clock.
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>);
+
+    /// When the node wants to be stepped with [`Input::DeadlineReached`] if nothing happens before, on its own clock.
+    fn deadline_ns(&self) -> Option<u64>;
+
+    /// The type of a message, an index into [`MESSAGE_KINDS`](Subject::MESSAGE_KINDS).
+    fn message_kind(message: &Self::Message) -> u8;
+
+    /// What a client asks for next. `number` counts the client's operations from 0 and makes the command unlike any other.
+    fn draw_command(settings: &Self::Settings, client: u16, number: u32, choice: &mut Choice) -> Self::Command;
+
+    /// A number that only this command has, to be found again in [`LogEntry::digest`].
+    fn command_digest(command: &Self::Command) -> u64;
+
+    /// What a timeline shows of a message, in a few words.
+    fn describe(message: &Self::Message) -> String {
+        format!("{message:?}")
+    }
+
+    /// What `message`, on its way from `from` to `to`, promises to remember across a crash.
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        let _ = (from, to, message);
+        None
+    }
+
+    /// What the Raft checkers may see. Taken after every step of the node; `None` for what is not a Raft.
+    fn observe(&mut self) -> Option<Observation> {
+        None
+    }
+
+    /// The entry at `index` of the node's log.
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        let _ = index;
+        None
+    }
+
+    /// Calls `each` with every follower's `(node, match_index, next_index)`, on a leader.
+    fn observe_progress(&self, each: &mut dyn FnMut(NodeId, u64, u64)) {
+        let _ = each;
+    }
+}
+
+/// What a node starts from, beside its disk.
+#[derive(Debug)]
+pub struct Setup<'a, Settings> {
+    /// Which node it is.
+    pub node: NodeId,
+    /// How many nodes the cluster has.
+    pub nodes: u8,
+    /// The time on the node's own clock.
+    pub now_ns: u64,
+    /// What the operator set.
+    pub settings: &'a Settings,
+    /// The node's own randomness: a choice like any other, under this node's and incarnation's key.
+    pub jitter: Choice,
+}
+
+/// What survives a crash.
+pub trait Disk: Clone + Default + Debug {
+    /// One write: after a crash it is there whole, or torn as [`torn`](Disk::torn) says, or not at all.
+    type Write: Clone + Debug;
+
+    /// Carries out a write.
+    fn write(&mut self, write: &Self::Write);
+
+    /// What is left of a write that a crash cut in the middle, `None` for nothing. `choice` decides where it was cut.
+    fn torn(write: &Self::Write, choice: &mut Choice) -> Option<Self::Write> {
+        let _ = (write, choice);
+        None
+    }
+
+    /// The term and vote of a Raft, as they would be found after a crash.
+    fn term_and_vote(&self) -> Option<TermAndVote> {
+        None
+    }
+
+    /// Where the durable log ends.
+    fn last_index(&self) -> u64 {
+        0
+    }
+
+    /// The entry at `index` of the durable log.
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        let _ = index;
+        None
+    }
+
+    /// The first index of the durable log that `write` changes.
+    fn changes_log_from(write: &Self::Write) -> Option<u64> {
+        let _ = write;
+        None
+    }
+}
+
+/// What happens to a node.
+#[derive(Debug)]
+pub enum Input<S: Subject> {
+    /// A message arrived.
+    Receive {
+        /// The node that sent it.
+        from: NodeId,
+        /// What it says.
+        message: S::Message,
+    },
+    /// A client asks for something. Wants at most one [`Outputs::respond`].
+    Request {
+        /// Names the request in the response.
+        id: RequestId,
+        /// What the client asks for.
+        command: S::Command,
+    },
+    /// The oldest write under way is durable now.
+    Written(<S::Disk as Disk>::Write),
+    /// The node's clock reached its deadline.
+    DeadlineReached,
+}
+
+/// Names a client's request.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct RequestId {
+    /// Which client.
+    pub client: u16,
+    /// The how-manieth of its requests.
+    pub number: u32,
+}
+
+/// What became of a request.
+#[derive(Clone, Debug)]
+pub enum Response<Answer> {
+    /// It took effect.
+    Done {
+        /// What the service answers.
+        answer: Answer,
+        /// Where it stands in the log, for protocols that have one.
+        index: Option<u64>,
+    },
+    /// It had no effect here; ask the leader.
+    NotLeader {
+        /// The leader, where known.
+        leader: Option<NodeId>,
+    },
+    /// It had no effect and never will.
+    NoEffect,
+}
+
+/// What a node wants done, in order.
+#[derive(Clone, Debug)]
+pub struct Outputs<S: Subject> {
+    queue: VecDeque<Output<S>>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Output<S: Subject> {
+    Send { to: NodeId, message: S::Message },
+    Write(<S::Disk as Disk>::Write),
+    Respond { id: RequestId, response: Response<S::Answer> },
+    Refused(String),
+    Stopped(String),
+}
+
+impl<S: Subject> Outputs<S> {
+    /// An empty queue, for those who step a subject themselves.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { queue: VecDeque::new() }
+    }
+
+    /// Sends `message` to `to`.
+    pub fn send(&mut self, to: NodeId, message: S::Message) {
+        self.queue.push_back(Output::Send { to, message });
+    }
+
+    /// Starts a write. It completes later, after those started before it, with [`Input::Written`].
+    pub fn write(&mut self, write: <S::Disk as Disk>::Write) {
+        self.queue.push_back(Output::Write(write));
+    }
+
+    /// Answers a request.
+    pub fn respond(&mut self, id: RequestId, response: Response<S::Answer>) {
+        self.queue.push_back(Output::Respond { id, response });
+    }
+
+    /// The node refuses what another node sent. No node of the simulation lies, so this is a failure.
+    pub fn refuse(&mut self, reason: String) {
+        self.queue.push_back(Output::Refused(reason));
+    }
+
+    /// The node found itself broken and stops: reported as a crash.
+    pub fn stop(&mut self, reason: String) {
+        self.queue.push_back(Output::Stopped(reason));
+    }
+
+    pub(crate) fn next(&mut self) -> Option<Output<S>> {
+        self.queue.pop_front()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue.clear();
+    }
+}
+
+impl<S: Subject> Default for Outputs<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The role of a Raft node.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Role {
+    /// Answers leaders and candidates.
+    #[default]
+    Follower,
+    /// Asks for votes.
+    Candidate,
+    /// Serves clients.
+    Leader,
+}
+
+/// The term a node is in, and its vote there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct TermAndVote {
+    /// The latest term the node has seen.
+    pub term: u64,
+    /// Who has its vote in that term.
+    pub voted_for: Option<NodeId>,
+}
+
+/// What a Raft node shows to the checkers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Observation {
+    /// Its term and vote, in memory.
+    pub term_and_vote: TermAndVote,
+    /// Its role.
+    pub role: Role,
+    /// The highest index it knows to be committed.
+    pub commit_index: u64,
+    /// The last entry its state machine was given.
+    pub applied_index: u64,
+    /// Where its log ends, in memory.
+    pub last_index: u64,
+    /// The lowest index at which the log has changed since the last observation.
+    pub log_changed_from: Option<u64>,
+}
+
+/// What identifies a log entry: equal for equal entries, and different for different ones but for chance.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct LogEntry {
+    /// The term of the leader that created it.
+    pub term: u64,
+    /// [`Subject::command_digest`] of its command; [`LogEntry::NO_COMMAND`] where it has none.
+    pub digest: u64,
+}
+
+impl LogEntry {
+    /// The digest of an entry that holds no client's command.
+    pub const NO_COMMAND: u64 = 0;
+}
+
+/// What a message promises that its sender will remember, whatever happens to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Promise {
+    /// The sender's vote in `term` is `candidate`'s.
+    Vote {
+        /// The term of the election.
+        term: u64,
+        /// Who got the vote.
+        candidate: NodeId,
+    },
+    /// The sender's log holds what the leader of `term` has up to `index`.
+    Log {
+        /// The leader's term, which the sender will not forget either.
+        term: u64,
+        /// The last index promised.
+        index: u64,
+    },
+}
