@@ -76,7 +76,11 @@ impl Progress {
         let is_news = match_index > self.match_index;
         self.match_index = self.match_index.max(match_index);
         self.next_index = self.next_index.max(self.match_index.next());
-        self.flow = Flow::Replicate;
+        // Only what reaches up to the probe answers it. An older acknowledgement that arrives late must not
+        // set off the whole window again while it is not known where the logs meet.
+        if match_index >= self.next_index.previous() {
+            self.flow = Flow::Replicate;
+        }
         is_news
     }
 

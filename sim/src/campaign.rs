@@ -44,6 +44,8 @@ pub struct CampaignReport {
     pub commits: u64,
     /// How often each class of faults took effect.
     pub faults: FaultCounts,
+    /// Verdicts that could not be reached. Every checker of today reaches one.
+    pub unknown: u64,
     /// The failing seeds, in order, and what went wrong.
     pub failures: Vec<(u64, Failure)>,
 }

@@ -14,8 +14,10 @@ pub struct Violation {
 }
 
 impl Violation {
-    pub(crate) fn new(checker: &'static str, detail: String) -> Self {
-        Self { checker, detail }
+    /// Boxed, so that the verdict of a checker that is content fits a register.
+    #[cold]
+    pub(crate) fn new(checker: &'static str, detail: String) -> Box<Self> {
+        Box::new(Self { checker, detail })
     }
 }
 

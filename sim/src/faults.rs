@@ -48,6 +48,24 @@ impl FaultClass {
         Self::SlowDisk,
     ];
 
+    /// What it does, in a sentence.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Loss => "a message never arrives",
+            Self::Duplication => "a message arrives twice",
+            Self::Reordering => "a message is held back, so that later ones overtake it",
+            Self::Partition => "the cluster falls in two for a while",
+            Self::OneWayPartition => "some nodes' messages do not reach some others",
+            Self::Crash => "a node loses everything but its disk, and starts again later",
+            Self::LostWrite => "a crash loses writes that were not complete",
+            Self::TornWrite => "a crash leaves a part of a write that was not complete",
+            Self::Pause => "a node stands still for a while",
+            Self::ClockDrift => "a node's clock runs fast or slow",
+            Self::SlowDisk => "a node's writes take long for a while",
+        }
+    }
+
     /// The name used in reports.
     #[must_use]
     pub fn name(self) -> &'static str {

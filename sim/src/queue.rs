@@ -21,8 +21,8 @@ const NONE: u32 = u32::MAX;
 pub struct Queue<T> {
     slots: Vec<Slot<T>>,
     free: u32,
-    /// The first slot of each bucket's list, which is sorted.
-    heads: Box<[u32]>,
+    /// The first and the last slot of each bucket's list, which is sorted.
+    buckets: Box<[(u32, u32)]>,
     /// Which buckets hold something, and which words of that bitmap do.
     occupied: [u64; WORDS],
     occupied_words: u64,
@@ -54,7 +54,7 @@ impl<T> Queue<T> {
         Self {
             slots: Vec::with_capacity(64),
             free: NONE,
-            heads: vec![NONE; BUCKETS as usize].into_boxed_slice(),
+            buckets: vec![(NONE, NONE); BUCKETS as usize].into_boxed_slice(),
             occupied: [0; WORDS],
             occupied_words: 0,
             base: 0,
@@ -95,7 +95,7 @@ impl<T> Queue<T> {
     pub fn peek_ns(&self) -> Option<u64> {
         if self.near > 0 {
             let bucket = self.first_occupied();
-            return Some(self.slots[self.heads[bucket] as usize].at_ns);
+            return Some(self.slots[self.buckets[bucket].0 as usize].at_ns);
         }
         self.far.peek().map(|Reverse((at_ns, _, _))| *at_ns)
     }
@@ -107,15 +107,15 @@ impl<T> Queue<T> {
             self.advance(at_ns >> BUCKET_BITS);
         }
         let bucket = self.first_occupied();
-        let head = self.heads[bucket];
+        let (head, tail) = self.buckets[bucket];
         let slot = &mut self.slots[head as usize];
         let at_ns = slot.at_ns;
         let item = slot.item.take();
-        self.heads[bucket] = slot.next;
+        self.buckets[bucket].0 = slot.next;
         slot.next = self.free;
         self.free = head;
         self.near -= 1;
-        if self.heads[bucket] == NONE {
+        if head == tail {
             self.occupied[bucket / 64] &= !(1 << (bucket % 64));
             if self.occupied[bucket / 64] == 0 {
                 self.occupied_words &= !(1 << (bucket / 64));
@@ -153,17 +153,25 @@ impl<T> Queue<T> {
     fn link(&mut self, bucket: u64, slot: u32) {
         let bucket = (bucket % BUCKETS) as usize;
         let key = self.key(slot);
+        let (head, tail) = self.buckets[bucket];
         let mut previous = NONE;
-        let mut next = self.heads[bucket];
+        let mut next = head;
+        if head != NONE && self.key(tail) < key {
+            // The usual case of a full bucket, many events of one instant, needs no search.
+            (previous, next) = (tail, NONE);
+        }
         while next != NONE && self.key(next) < key {
             previous = next;
             next = self.slots[next as usize].next;
         }
         self.slots[slot as usize].next = next;
         if previous == NONE {
-            self.heads[bucket] = slot;
+            self.buckets[bucket].0 = slot;
         } else {
             self.slots[previous as usize].next = slot;
+        }
+        if next == NONE {
+            self.buckets[bucket].1 = slot;
         }
         self.occupied[bucket / 64] |= 1 << (bucket % 64);
         self.occupied_words |= 1 << (bucket / 64);

@@ -75,9 +75,9 @@ pub trait Subject: Sized {
         None
     }
 
-    /// Calls `each` with every follower's `(node, match_index, next_index)`, on a leader.
-    fn observe_progress(&self, each: &mut dyn FnMut(NodeId, u64, u64)) {
-        let _ = each;
+    /// Every follower's `(node, match_index, next_index)`, on a leader.
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        std::iter::empty()
     }
 }
 

@@ -228,7 +228,7 @@ impl<S: Subject> World<S> {
         self.failure = Some(Failure::new(FailureKind::Crash, "crash", message, self.trace.events, self.now_ns));
     }
 
-    fn execute(&mut self, event: Event<S>) -> Result<(), Violation> {
+    fn execute(&mut self, event: Event<S>) -> Result<(), Box<Violation>> {
         self.trace.fold(event.tag());
         let event = match event.addressee() {
             Some(node) if self.hosts[node.index()].paused_by.is_some() => {
@@ -255,7 +255,7 @@ impl<S: Subject> World<S> {
 
     // ---- Messages ----
 
-    fn deliver(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Violation> {
+    fn deliver(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
         if !self.links.is_open(from, to) {
             self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  (cut off)", S::describe(&message)));
@@ -270,7 +270,7 @@ impl<S: Subject> World<S> {
         self.step_node(to, Input::Receive { from, message })
     }
 
-    fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Violation> {
+    fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
         if let Some(promise) = S::promise(from, to, &message) {
             self.checkers.promised(from, promise, &self.disks[from.index()])?;
         }
@@ -291,7 +291,7 @@ impl<S: Subject> World<S> {
     // ---- Nodes ----
 
     /// Gives a node one input, does what it asks for, and lets the checkers look.
-    fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Violation> {
+    fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Box<Violation>> {
         let place = node.index();
         let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
         let local_ns = self.hosts[place].clock.local_ns(self.now_ns);
@@ -315,11 +315,11 @@ impl<S: Subject> World<S> {
             self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} stops: {reason}")));
             return Ok(());
         }
-        self.send_responses()
+        if self.responses.is_empty() { Ok(()) } else { self.send_responses() }
     }
 
     /// Lets the checkers look at a node that may have changed.
-    fn look(&mut self, node: NodeId) -> Result<(), Violation> {
+    fn look(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let place = node.index();
         let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.hosts[place].clock.world_ns(deadline));
@@ -342,7 +342,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn start(&mut self, node: NodeId) -> Result<(), Violation> {
+    fn start(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let place = node.index();
         let host = &mut self.hosts[place];
         let setup = Setup {
@@ -367,7 +367,7 @@ impl<S: Subject> World<S> {
 
     // ---- Disks ----
 
-    fn write(&mut self, node: NodeId, local_ns: u64, write: <S::Disk as Disk>::Write) -> Result<(), Violation> {
+    fn write(&mut self, node: NodeId, local_ns: u64, write: <S::Disk as Disk>::Write) -> Result<(), Box<Violation>> {
         let place = node.index();
         let delay_ns = self.disk_delay_ns(node);
         let host = &mut self.hosts[place];
@@ -399,13 +399,13 @@ impl<S: Subject> World<S> {
         delay_ns
     }
 
-    fn store(&mut self, node: NodeId, write: &<S::Disk as Disk>::Write) -> Result<(), Violation> {
+    fn store(&mut self, node: NodeId, write: &<S::Disk as Disk>::Write) -> Result<(), Box<Violation>> {
         let disk = &mut self.disks[node.index()];
         disk.write(write);
         self.checkers.disk_changed(node, disk, S::Disk::changes_log_from(write))
     }
 
-    fn written(&mut self, node: NodeId, incarnation: u32) -> Result<(), Violation> {
+    fn written(&mut self, node: NodeId, incarnation: u32) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         if host.incarnation != incarnation {
             self.trace.note(self.now_ns, || format!("{node} a write of before the crash"));
@@ -418,7 +418,7 @@ impl<S: Subject> World<S> {
     }
 
     /// What a crash leaves of the writes under way: some of the first, and perhaps a part of the next.
-    fn settle_writes(&mut self, node: NodeId) -> Result<(), Violation> {
+    fn settle_writes(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let place = node.index();
         let host = &mut self.hosts[place];
         let mut writes = std::mem::take(&mut host.writes);
@@ -447,7 +447,7 @@ impl<S: Subject> World<S> {
 
     // ---- Clients ----
 
-    fn client_wakes(&mut self, client: u16) -> Result<(), Violation> {
+    fn client_wakes(&mut self, client: u16) -> Result<(), Box<Violation>> {
         let place = usize::from(client);
         match self.plan.clients {
             Clients::Open { every_ns } => {
@@ -489,7 +489,7 @@ impl<S: Subject> World<S> {
             .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
     }
 
-    fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Violation> {
+    fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
         if self.subjects[to.index()].is_none() {
             self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  ({to} is down)", id.client));
             return Ok(());
@@ -499,7 +499,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Sends what a node has answered on its way, after the checkers have seen the node.
-    fn send_responses(&mut self) -> Result<(), Violation> {
+    fn send_responses(&mut self) -> Result<(), Box<Violation>> {
         let mut responses = std::mem::take(&mut self.responses);
         for (id, response) in responses.drain(..) {
             match self.plan.clients {
@@ -516,7 +516,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn settle(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Violation> {
+    fn settle(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Box<Violation>> {
         match response {
             Response::Done { index, .. } => self.checkers.done(id, *index),
             Response::NotLeader { .. } | Response::NoEffect => {
@@ -526,7 +526,7 @@ impl<S: Subject> World<S> {
         }
     }
 
-    fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Violation> {
+    fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Box<Violation>> {
         self.trace.note(self.now_ns, || format!("client {} ◀── {response:?}", id.client));
         let client = &mut self.clients[usize::from(id.client)];
         let leader = match response {
@@ -558,7 +558,7 @@ impl<S: Subject> World<S> {
 
     // ---- Faults ----
 
-    fn fault_starts(&mut self, number: usize) -> Result<(), Violation> {
+    fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
         let fault = self.plan.faults[number].fault;
         self.trace.note(self.now_ns, || format!("FAULT {fault:?}"));
         let lasts_ns = match fault {
@@ -595,7 +595,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    fn fault_ends(&mut self, number: usize) -> Result<(), Violation> {
+    fn fault_ends(&mut self, number: usize) -> Result<(), Box<Violation>> {
         let fault = self.plan.faults[number].fault;
         self.trace.note(self.now_ns, || format!("FAULT ENDS {fault:?}"));
         match fault {
@@ -619,7 +619,7 @@ impl<S: Subject> World<S> {
         NodeId::all(self.plan.nodes).filter(move |node| nodes.contains(*node))
     }
 
-    fn crash(&mut self, node: NodeId, fault: usize) -> Result<(), Violation> {
+    fn crash(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         if host.downed_by.is_some() {
             return Ok(());
@@ -635,7 +635,7 @@ impl<S: Subject> World<S> {
         self.settle_writes(node)
     }
 
-    fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Violation> {
+    fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         if host.downed_by != Some(fault) {
             return Ok(());

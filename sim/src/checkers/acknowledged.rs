@@ -31,7 +31,7 @@ impl Acknowledged {
     ///
     /// # Errors
     /// Where it is not there, or stands before what it must follow.
-    pub fn done(&mut self, id: RequestId, index: u64, committed: &[LogEntry]) -> Result<(), Violation> {
+    pub fn done(&mut self, id: RequestId, index: u64, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
         let Some((digest, not_before)) = self.open.remove(&id) else { return Ok(()) };
         let RequestId { client, number } = id;
         let entry = index.checked_sub(1).and_then(|place| committed.get(place as usize));

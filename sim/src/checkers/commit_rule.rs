@@ -11,7 +11,7 @@ const NAME: &str = "commit_rule";
 ///
 /// # Errors
 /// Where that is an entry of another term.
-pub fn leader_committed(node: NodeId, term: u64, index: u64, entry_term: u64) -> Result<(), Violation> {
+pub fn leader_committed(node: NodeId, term: u64, index: u64, entry_term: u64) -> Result<(), Box<Violation>> {
     if entry_term == term {
         return Ok(());
     }

@@ -33,7 +33,7 @@ impl Durability {
         first: u64,
         disk: &impl Disk,
         committed: &StateMachineSafety,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         let held = &mut self.held[node.index()];
         *held = (*held).min(first - 1);
         self.look(node, disk, committed);
@@ -44,7 +44,7 @@ impl Durability {
     ///
     /// # Errors
     /// Where a committed entry is on too few disks.
-    pub fn committed(&mut self, disks: &[impl Disk], committed: &StateMachineSafety) -> Result<(), Violation> {
+    pub fn committed(&mut self, disks: &[impl Disk], committed: &StateMachineSafety) -> Result<(), Box<Violation>> {
         for (node, disk) in (0..).map(NodeId).zip(disks) {
             self.look(node, disk, committed);
         }
@@ -61,7 +61,7 @@ impl Durability {
         }
     }
 
-    fn check(&self, committed: &StateMachineSafety) -> Result<(), Violation> {
+    fn check(&self, committed: &StateMachineSafety) -> Result<(), Box<Violation>> {
         let last = committed.log().len() as u64;
         let holders = self.held[..self.nodes].iter().filter(|held| **held >= last).count();
         if 2 * holders > self.nodes {

@@ -30,7 +30,7 @@ impl ElectionSafety {
     ///
     /// # Errors
     /// Where another node led the term, now or at any time before, or the votes are not there.
-    pub fn leader(&mut self, node: NodeId, term: u64, quorum: usize) -> Result<(), Violation> {
+    pub fn leader(&mut self, node: NodeId, term: u64, quorum: usize) -> Result<(), Box<Violation>> {
         let first = *self.leaders.entry(term).or_insert(node);
         if first != node {
             return Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")));

@@ -9,7 +9,7 @@ const NAME: &str = "leader_append_only";
 ///
 /// # Errors
 /// Where something that was there has changed.
-pub fn log_changed(node: NodeId, term: u64, last_before: u64, changed_from: u64) -> Result<(), Violation> {
+pub fn log_changed(node: NodeId, term: u64, last_before: u64, changed_from: u64) -> Result<(), Box<Violation>> {
     if changed_from > last_before {
         return Ok(());
     }

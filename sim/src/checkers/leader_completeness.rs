@@ -19,6 +19,7 @@ pub struct LeaderCompleteness {
     committed: BTreeMap<u64, u64>,
     /// term -> its leader, and the index and term at which that leader's log ended.
     leaders: BTreeMap<u64, (NodeId, (u64, u64))>,
+    latest_leader: u64,
 }
 
 impl LeaderCompleteness {
@@ -32,9 +33,10 @@ impl LeaderCompleteness {
         term: u64,
         log: &[LogEntry],
         committed: &[LogEntry],
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         let end = (log.len() as u64, log.last().map_or(0, |entry| entry.term));
         self.leaders.insert(term, (node, end));
+        self.latest_leader = self.latest_leader.max(term);
         let Some((&earlier, &index)) = self.committed.range(..term).next_back() else { return Ok(()) };
         let place = (index - 1) as usize;
         if log.get(place) == committed.get(place) {
@@ -50,7 +52,22 @@ impl LeaderCompleteness {
     ///
     /// # Errors
     /// Where a leader of a later term, elected before this became known, lacks it.
-    pub fn committed(&mut self, term: u64, index: u64, entry: LogEntry, logs: &LogMatching) -> Result<(), Violation> {
+    pub fn committed(
+        &mut self,
+        term: u64,
+        index: u64,
+        entry: LogEntry,
+        logs: &LogMatching,
+    ) -> Result<(), Box<Violation>> {
+        // Nearly always more of the latest term is committed, and nobody leads a later one.
+        if let Some(mut latest) = self.committed.last_entry()
+            && *latest.key() == term
+            && self.latest_leader <= term
+        {
+            let known = latest.get_mut();
+            *known = index.max(*known);
+            return Ok(());
+        }
         let before = self.committed.range(..=term).next_back().map_or(0, |(_, index)| *index);
         self.committed.insert(term, index.max(before));
         for known in self.committed.range_mut(term..).map(|(_, known)| known) {

@@ -34,7 +34,13 @@ impl LogMatching {
     ///
     /// # Errors
     /// Where some log had another entry of that term there, or another term before it.
-    pub fn appended(&mut self, node: NodeId, index: u64, entry: LogEntry, previous_term: u64) -> Result<(), Violation> {
+    pub fn appended(
+        &mut self,
+        node: NodeId,
+        index: u64,
+        entry: LogEntry,
+        previous_term: u64,
+    ) -> Result<(), Box<Violation>> {
         let link = Link { entry, previous_term };
         let place = (index - 1) as usize;
         let Some(seen) = self.seen.get_mut(place) else {

@@ -112,7 +112,7 @@ impl Checkers {
     }
 
     /// A message leaves `node`.
-    pub(crate) fn promised(&mut self, node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Violation> {
+    pub(crate) fn promised(&mut self, node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Box<Violation>> {
         promises::made(node, promise, disk)?;
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
@@ -126,7 +126,7 @@ impl Checkers {
         node: NodeId,
         disk: &impl Disk,
         log_from: Option<u64>,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         let Some(durable) = disk.term_and_vote() else { return Ok(()) };
         let known = &mut self.nodes[node.index()].durable;
         if *known != durable {
@@ -147,7 +147,7 @@ impl Checkers {
         node: NodeId,
         subject: &mut S,
         disk: &S::Disk,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         let view = &mut self.nodes[node.index()];
         view.seen = Observation::default();
         view.log.clear();
@@ -166,7 +166,7 @@ impl Checkers {
         node: NodeId,
         subject: &mut S,
         disks: &[S::Disk],
-    ) -> Result<bool, Violation> {
+    ) -> Result<bool, Box<Violation>> {
         let Some(now) = subject.observe() else { return Ok(false) };
         if now.role == Role::Leader {
             self.check_progress(node, now.term_and_vote.term, &*subject)?;
@@ -196,7 +196,7 @@ impl Checkers {
         before: &Observation,
         now: &Observation,
         subject: &S,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         // A log that is longer or shorter has changed, whatever the subject says of it.
         let shortest = before.last_index.min(now.last_index);
         let resized_from = (before.last_index != now.last_index).then_some(shortest + 1);
@@ -224,7 +224,7 @@ impl Checkers {
         Ok(())
     }
 
-    fn check_leader(&mut self, node: NodeId, before: &Observation, now: &Observation) -> Result<(), Violation> {
+    fn check_leader(&mut self, node: NodeId, before: &Observation, now: &Observation) -> Result<(), Box<Violation>> {
         let term = now.term_and_vote.term;
         let is_newly_elected =
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
@@ -242,7 +242,7 @@ impl Checkers {
         before: &Observation,
         now: &Observation,
         disks: &[impl Disk],
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         monotonic::commit(node, before.commit_index, now.commit_index)?;
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
         let view = &self.nodes[node.index()];
@@ -266,15 +266,12 @@ impl Checkers {
         Ok(())
     }
 
-    fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Violation> {
+    fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
         let order = &mut self.nodes[node.index()].progress_order;
-        let mut result = Ok(());
-        subject.observe_progress(&mut |follower, match_index, next_index| {
-            if result.is_ok() {
-                result = order.observed(node, term, follower, match_index, next_index);
-            }
-        });
-        result
+        for (follower, match_index, next_index) in subject.observe_progress() {
+            order.observed(node, term, follower, match_index, next_index)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn invoked(&mut self, id: RequestId, digest: u64) {
@@ -286,7 +283,7 @@ impl Checkers {
     }
 
     /// A client is told that its command took effect.
-    pub(crate) fn done(&mut self, id: RequestId, index: Option<u64>) -> Result<(), Violation> {
+    pub(crate) fn done(&mut self, id: RequestId, index: Option<u64>) -> Result<(), Box<Violation>> {
         match index {
             Some(index) => self.acknowledged.done(id, index, self.state_machine_safety.log()),
             None => {

@@ -7,7 +7,7 @@ use crate::node::NodeId;
 ///
 /// # Errors
 /// Where it fell.
-pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Violation> {
+pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
     if now >= before {
         return Ok(());
     }
@@ -18,7 +18,7 @@ pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Violation> {
 ///
 /// # Errors
 /// Where the disk knew better.
-pub fn term_after_restart(node: NodeId, durable: u64, found: u64) -> Result<(), Violation> {
+pub fn term_after_restart(node: NodeId, durable: u64, found: u64) -> Result<(), Box<Violation>> {
     if found >= durable {
         return Ok(());
     }
@@ -29,7 +29,7 @@ pub fn term_after_restart(node: NodeId, durable: u64, found: u64) -> Result<(), 
 ///
 /// # Errors
 /// Where it fell.
-pub fn commit(node: NodeId, before: u64, now: u64) -> Result<(), Violation> {
+pub fn commit(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
     if now >= before {
         return Ok(());
     }

@@ -19,7 +19,7 @@ impl OneVote {
     ///
     /// # Errors
     /// Where the vote of that term was given to another before, in this incarnation or an earlier one.
-    pub fn given(&mut self, voter: NodeId, term: u64, candidate: NodeId) -> Result<(), Violation> {
+    pub fn given(&mut self, voter: NodeId, term: u64, candidate: NodeId) -> Result<(), Box<Violation>> {
         let first = *self.given.entry((voter, term)).or_insert(candidate);
         if first == candidate {
             return Ok(());
@@ -31,7 +31,7 @@ impl OneVote {
     ///
     /// # Errors
     /// Where the node changes or forgets its vote within a term.
-    pub fn remembered(&self, node: NodeId, before: TermAndVote, now: TermAndVote) -> Result<(), Violation> {
+    pub fn remembered(&self, node: NodeId, before: TermAndVote, now: TermAndVote) -> Result<(), Box<Violation>> {
         let Some(first) = before.voted_for else { return Ok(()) };
         if now.term != before.term || now.voted_for == before.voted_for {
             return Ok(());
@@ -50,7 +50,7 @@ impl OneVote {
     ///
     /// # Errors
     /// Where the vote on disk is not the one that the node goes on with.
-    pub fn restarted(&self, node: NodeId, durable: TermAndVote, found: TermAndVote) -> Result<(), Violation> {
+    pub fn restarted(&self, node: NodeId, durable: TermAndVote, found: TermAndVote) -> Result<(), Box<Violation>> {
         self.remembered(node, durable, found)
     }
 }

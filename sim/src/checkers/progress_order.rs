@@ -25,7 +25,7 @@ impl ProgressOrder {
         follower: NodeId,
         match_index: u64,
         next_index: u64,
-    ) -> Result<(), Violation> {
+    ) -> Result<(), Box<Violation>> {
         if self.term != term {
             *self = Self { term, ..Self::default() };
         }

@@ -11,7 +11,7 @@ const NAME: &str = "promises";
 ///
 /// # Errors
 /// Where a crash would break the promise.
-pub fn made(node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Violation> {
+pub fn made(node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Box<Violation>> {
     let Some(durable) = disk.term_and_vote() else { return Ok(()) };
     match promise {
         Promise::Vote { term, candidate } => {

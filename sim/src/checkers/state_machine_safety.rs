@@ -21,7 +21,7 @@ impl StateMachineSafety {
     ///
     /// # Errors
     /// Where another node has believed so of another entry.
-    pub fn committed(&mut self, node: NodeId, index: u64, entry: LogEntry) -> Result<bool, Violation> {
+    pub fn committed(&mut self, node: NodeId, index: u64, entry: LogEntry) -> Result<bool, Box<Violation>> {
         let place = (index - 1) as usize;
         match self.committed.get(place) {
             Some(known) if *known == entry => Ok(false),
@@ -45,7 +45,7 @@ impl StateMachineSafety {
     ///
     /// # Errors
     /// Where `applied <= committed <= last` does not hold.
-    pub fn indexes(node: NodeId, applied: u64, committed: u64, last: u64) -> Result<(), Violation> {
+    pub fn indexes(node: NodeId, applied: u64, committed: u64, last: u64) -> Result<(), Box<Violation>> {
         if applied <= committed && committed <= last {
             return Ok(());
         }

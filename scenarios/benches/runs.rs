@@ -1,0 +1,2 @@
+//! Benchmarks of whole runs.
+fn main() {}

@@ -1,0 +1,172 @@
+//! What a user may type.
+
+use std::ops::Range;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use sim::environment::parse_seed;
+
+/// Deterministic simulation of Raft clusters: one seed is one whole run.
+#[derive(Parser, Debug)]
+#[command(name = "raft-sim", version, disable_help_subcommand = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Verb {
+    /// Run many seeds and say whether anything went wrong (what happens without a verb)
+    Fuzz(FuzzArgs),
+    /// Run one seed again and show it
+    Replay(ReplayArgs),
+    /// Show the scenarios, subjects, fault classes and checkers
+    List(ListArgs),
+    /// Measure the speed on a fixed workload
+    Bench(BenchArgs),
+}
+
+impl Default for Verb {
+    fn default() -> Self {
+        Self::Fuzz(FuzzArgs::default())
+    }
+}
+
+/// What is run.
+#[derive(ClapArgs, Debug)]
+pub(super) struct Target {
+    /// The scenario, one of those that `list` shows
+    #[arg(long, value_name = "NAME", default_value = scenarios::catalogue::DEFAULT)]
+    pub(super) scenario: String,
+    /// The protocol under test
+    #[arg(long, value_name = "NAME", default_value = "raft-core")]
+    pub(super) subject: String,
+    /// Take the timeouts from this file (raft_conf.json: EToutStart, EToutEnd, HTout in ms)
+    #[arg(long, value_name = "FILE")]
+    pub(super) conf: Option<PathBuf>,
+    /// Take the servers from this file (peers.json: Peers, each with P_id and Host)
+    #[arg(long, value_name = "FILE")]
+    pub(super) peers: Option<PathBuf>,
+}
+
+impl Default for Target {
+    fn default() -> Self {
+        Self {
+            scenario: scenarios::catalogue::DEFAULT.to_owned(),
+            subject: "raft-core".to_owned(),
+            conf: None,
+            peers: None,
+        }
+    }
+}
+
+#[derive(ClapArgs, Debug, Default)]
+pub(super) struct FuzzArgs {
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// How many seeds, from 0 [default: 20000]
+    #[arg(long, value_name = "N", conflicts_with = "seeds")]
+    pub(super) count: Option<u64>,
+    /// Which seeds, the last not included
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds)]
+    pub(super) seeds: Option<Range<u64>>,
+    /// How many threads [default: one for each processor]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// Start no new seed after this long, as in 90s, 5m or 1h
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub(super) time: Option<Duration>,
+    /// Stop at the first seed that fails
+    #[arg(long)]
+    pub(super) fail_fast: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct ReplayArgs {
+    /// The seed, in decimal or hexadecimal (0x2a)
+    #[arg(value_parser = parse_seed)]
+    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) target: Target,
+    /// How much of the run to show
+    #[arg(long, value_name = "LENGTH", default_value = "short")]
+    pub(super) trace: TraceLength,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum TraceLength {
+    /// Faults, changes of leader, and the events before a failure
+    Short,
+    /// Every event
+    Full,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct ListArgs {
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct BenchArgs {
+    /// How many seeds
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) count: u64,
+    /// Virtual seconds a seed
+    #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) virtual_seconds: u64,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+fn parse_seeds(text: &str) -> Result<Range<u64>, String> {
+    let (start, end) = text.split_once("..").ok_or_else(|| format!("'{text}' is not a range like 0..1000"))?;
+    let range = parse_seed(start)?..parse_seed(end)?;
+    if range.is_empty() { Err(format!("'{text}' holds no seed")) } else { Ok(range) }
+}
+
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("'{text}' is not a time like 90s, 5m or 1h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let seconds = match &text[digits.len()..] {
+        "ms" => return Ok(Duration::from_millis(number)),
+        "s" => Some(number),
+        "m" => number.checked_mul(60),
+        "h" => number.checked_mul(3600),
+        _ => None,
+    };
+    seconds.map(Duration::from_secs).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_half_open_and_never_empty() {
+        assert_eq!(parse_seeds("3..0x10"), Ok(3..16));
+        for wrong in ["3", "3..3", "5..3", "..", "a..b", "1..2..3", "1.."] {
+            assert!(parse_seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn times_have_a_unit() {
+        assert_eq!(parse_time("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(parse_time("5m"), Ok(Duration::from_secs(300)));
+        assert_eq!(parse_time("250ms"), Ok(Duration::from_millis(250)));
+        for wrong in ["", "s", "5", "5x", "-5s", "1.5s", "99999999999999999999h", "18446744073709551615h"] {
+            assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

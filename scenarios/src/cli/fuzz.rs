@@ -1,0 +1,178 @@
+//! `raft-sim fuzz`: many seeds.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+use sim::environment::Environment;
+use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
+
+use super::args::FuzzArgs;
+use super::{VERSION, exit, hex, numbers, open, print, print_json, summary, target_options};
+
+const USUAL_COUNT: u64 = 20_000;
+
+pub(super) fn run(args: &FuzzArgs, environment: &Environment) -> Result<ExitCode, String> {
+    let (scenario, files) = open(&args.target)?;
+    let seeds = match (&args.seeds, args.count) {
+        (Some(seeds), _) => seeds.clone(),
+        (None, Some(count)) => 0..count,
+        (None, None) => environment.seeds_or(0..USUAL_COUNT),
+    };
+    let jobs = args.jobs.map_or_else(processors, usize::from);
+    let campaign = Campaign { seeds, jobs, fail_fast: args.fail_fast };
+    let is_interrupted = interruptible()?;
+    let started = Instant::now();
+    let mut progress = Progress::new(&campaign, started);
+    let report = campaign
+        .run(&scenario, |report| {
+            progress.show(report);
+            let is_time_over = args.time.is_some_and(|time| started.elapsed() >= time);
+            !is_time_over && !is_interrupted.load(Ordering::Relaxed)
+        })
+        .map_err(|problem| problem.to_string())?;
+    progress.clear();
+    let wall = started.elapsed();
+    let options = target_options(&args.target);
+    if args.json {
+        print_json(&Document::new(&scenario, &campaign, &report, wall, &options))?;
+    } else {
+        let was_interrupted = is_interrupted.load(Ordering::Relaxed);
+        let text = summary::text(&scenario, files.as_ref(), &campaign, &report, wall, was_interrupted, &options);
+        print(&text)?;
+    }
+    Ok(ExitCode::from(exit::code(report.failures.iter().map(|(_, failure)| failure))))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.
+fn interruptible() -> Result<&'static AtomicBool, String> {
+    static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+    ctrlc::set_handler(|| {
+        if IS_INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .map_err(|error| format!("Ctrl-C: {error}"))?;
+    Ok(&IS_INTERRUPTED)
+}
+
+/// The command that shows a failing run.
+pub(super) fn replay_command(seed: u64, options: &str) -> String {
+    format!("raft-sim replay {seed:#x}{options}")
+}
+
+/// How far the campaign is, on a terminal.
+struct Progress {
+    total: u64,
+    started: Instant,
+    shown: Option<Instant>,
+    is_on: bool,
+}
+
+impl Progress {
+    const EVERY: Duration = Duration::from_millis(100);
+
+    fn new(campaign: &Campaign, started: Instant) -> Self {
+        let total = campaign.seeds.end.saturating_sub(campaign.seeds.start);
+        Self { total, started, shown: None, is_on: io::stderr().is_terminal() }
+    }
+
+    fn show(&mut self, report: &CampaignReport) {
+        if !self.is_on || self.shown.is_some_and(|shown| shown.elapsed() < Self::EVERY) {
+            return;
+        }
+        self.shown = Some(Instant::now());
+        let failures = match report.failures.len() {
+            0 => "clean so far".to_owned(),
+            count => format!("{count} failing"),
+        };
+        let elapsed = self.started.elapsed();
+        // What cannot be shown is not worth an error.
+        let _ = write!(
+            io::stderr(),
+            "\r\x1b[K{} of {} seeds, {} a second, {failures}",
+            numbers::grouped(report.runs),
+            numbers::grouped(self.total),
+            numbers::grouped(numbers::per_second(report.runs, elapsed))
+        );
+    }
+
+    fn clear(&self) {
+        if self.shown.is_some() {
+            let _ = write!(io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// What `fuzz --json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    scenario: &'a str,
+    subject: &'a str,
+    first_seed: u64,
+    runs: u64,
+    events: u64,
+    deliveries: u64,
+    virtual_ms: u64,
+    wall_ms: u64,
+    nodes: [u8; 2],
+    trace_hash: String,
+    elections: u64,
+    commits: u64,
+    unknown: u64,
+    faults: Map<String, Value>,
+    failures: Vec<FailureRow<'a>>,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct FailureRow<'a> {
+    seed: u64,
+    #[serde(flatten)]
+    failure: &'a Failure,
+    replay: String,
+}
+
+impl<'a> Document<'a> {
+    fn new<S: Subject>(
+        scenario: &'a Scenario<S>,
+        campaign: &Campaign,
+        report: &'a CampaignReport,
+        wall: Duration,
+        options: &str,
+    ) -> Self {
+        let (least, most) = report.nodes.unwrap_or_default();
+        let failures = report.failures.iter();
+        Self {
+            scenario: scenario.name,
+            subject: S::NAME,
+            first_seed: campaign.seeds.start,
+            runs: report.runs,
+            events: report.events,
+            deliveries: report.deliveries,
+            virtual_ms: report.virtual_ns / 1_000_000,
+            wall_ms: wall.as_millis() as u64,
+            nodes: [least, most],
+            trace_hash: hex(report.trace_hash),
+            elections: report.elections,
+            commits: report.commits,
+            unknown: report.unknown,
+            faults: scenario
+                .faults
+                .iter()
+                .map(|class| (class.name().to_owned(), report.faults[*class].into()))
+                .collect(),
+            failures: failures
+                .map(|(seed, failure)| FailureRow { seed: *seed, failure, replay: replay_command(*seed, options) })
+                .collect(),
+            version: VERSION,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The command line: what a user types, and what it prints.
+
+mod args;
+mod bench;
+pub(crate) mod exit;
+mod fuzz;
+mod list;
+mod numbers;
+mod replay;
+mod summary;
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use scenarios::catalogue;
+use scenarios::cluster_files::ClusterFiles;
+use scenarios::raft_core_subject::RaftCore;
+use serde::Serialize;
+use sim::environment::Environment;
+use sim::{Scenario, Subject};
+
+use args::{Args, Target, Verb};
+
+/// The version in reports.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Does what the command line asks for.
+///
+/// # Errors
+/// In one line, what is wrong with the command line, the environment or a file.
+pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode, String> {
+    let args = match Args::try_parse_from(arguments) {
+        Ok(args) => args,
+        Err(asked) if matches!(asked.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return asked.print().map(|()| ExitCode::SUCCESS).map_err(|error| error.to_string());
+        }
+        Err(wrong) => return Err(one_line(&wrong)),
+    };
+    let environment = Environment::read()?;
+    match args.verb.unwrap_or_default() {
+        Verb::Fuzz(args) => fuzz::run(&args, &environment),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::List(args) => list::run(&args),
+        Verb::Bench(args) => bench::run(&args),
+    }
+}
+
+/// The first line of clap's explanation, which says what is wrong; what it adds is in `--help`.
+fn one_line(wrong: &clap::Error) -> String {
+    let text = wrong.to_string();
+    let words: Vec<&str> = text.lines().take_while(|line| !line.is_empty()).map(str::trim).collect();
+    format!("{} (see --help)", words.join(" ").trim_start_matches("error: "))
+}
+
+/// The scenario that `target` names, on the cluster that its files describe.
+fn open(target: &Target) -> Result<(Scenario<RaftCore>, Option<ClusterFiles>), String> {
+    if target.subject != RaftCore::NAME {
+        return Err(format!("--subject: there is no '{}'; there is {}", target.subject, RaftCore::NAME));
+    }
+    let files = match (&target.conf, &target.peers) {
+        (None, None) => None,
+        (conf, peers) => Some(ClusterFiles::read(conf.as_deref(), peers.as_deref())?),
+    };
+    let Some(scenario) = catalogue::find(&target.scenario, files.as_ref()) else {
+        let known: Vec<&str> = catalogue::all(None).iter().map(|scenario| scenario.name).collect();
+        return Err(format!("--scenario: there is no '{}'; there are {}", target.scenario, known.join(", ")));
+    };
+    Ok((scenario, files))
+}
+
+/// The options that choose `target` again, for a command that repeats a run.
+fn target_options(target: &Target) -> String {
+    let mut options = String::new();
+    if target.scenario != catalogue::DEFAULT {
+        options += &format!(" --scenario {}", target.scenario);
+    }
+    for (option, path) in [("--conf", &target.conf), ("--peers", &target.peers)] {
+        if let Some(path) = path {
+            options += &format!(" {option} {}", path.display());
+        }
+    }
+    options
+}
+
+/// Prints the answer. A reader that has gone away is none of our business.
+fn print(text: &str) -> Result<(), String> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("standard output: {error}")),
+        _ => Ok(()),
+    }
+}
+
+fn print_json(document: &impl Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(document).map_err(|error| error.to_string())?;
+    print(&text)
+}
+
+/// A trace hash as it is shown everywhere.
+fn hex(hash: u64) -> String {
+    format!("{hash:016x}")
+}

@@ -1,0 +1,106 @@
+//! The end of a campaign, in words.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use scenarios::cluster_files::ClusterFiles;
+use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
+
+use super::fuzz::replay_command;
+use super::numbers::{grouped, per_second, ratio, spoken};
+use super::{VERSION, hex};
+
+/// How many signatures are shown.
+const SHOWN_SIGNATURES: usize = 10;
+
+pub(super) fn text<S: Subject>(
+    scenario: &Scenario<S>,
+    files: Option<&ClusterFiles>,
+    campaign: &Campaign,
+    report: &CampaignReport,
+    wall: Duration,
+    is_interrupted: bool,
+    options: &str,
+) -> String {
+    let mut text = format!("raft-sim {VERSION}: {} in the scenario {} ({})\n", S::NAME, scenario.name, scenario.about);
+    if let Some(files) = files {
+        let _ = writeln!(text, "{}", files.describe());
+    }
+    let (least, most) = report.nodes.unwrap_or_default();
+    let nodes = if least == most { format!("{least} nodes") } else { format!("{least} to {most} nodes") };
+    let first = campaign.seeds.start;
+    let mut row = |label: &str, value: String| {
+        let _ = writeln!(text, "  {label:<11} {value}");
+    };
+    let interrupted = if is_interrupted { ", then interrupted" } else { "" };
+    row("seeds", format!("{} from {first:#x} on, clusters of {nodes}{interrupted}", grouped(report.runs)));
+    let virtual_time = Duration::from_nanos(report.virtual_ns);
+    let factor = report.virtual_ns / u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX).max(1);
+    row("time", format!("{} simulated in {}, {} times as fast", spoken(virtual_time), spoken(wall), grouped(factor)));
+    row(
+        "events",
+        format!(
+            "{}, of them {} messages delivered; {} a second",
+            grouped(report.events),
+            grouped(report.deliveries),
+            grouped(per_second(report.events, wall))
+        ),
+    );
+    row("elections", format!("{}, {} a run", grouped(report.elections), ratio(report.elections, report.runs)));
+    row("commits", format!("{}, {} a run", grouped(report.commits), ratio(report.commits, report.runs)));
+    let faults: Vec<String> = scenario
+        .faults
+        .iter()
+        .map(|class| format!("{:<18} {:>12}", class.name().replace('_', " "), grouped(report.faults[*class])))
+        .collect();
+    for (place, pair) in faults.chunks(2).enumerate() {
+        row(if place == 0 { "faults" } else { "" }, pair.join("    ").trim_end().to_owned());
+    }
+    row("trace hash", hex(report.trace_hash));
+    text.push('\n');
+    if report.failures.is_empty() {
+        text += "Nothing was violated: every checker looked after every event (raft-sim list names them).\n\n";
+        let next = first.saturating_add(report.runs);
+        let _ = write!(
+            text,
+            "Next: other seeds  cargo run --release -- fuzz --seeds {next}..{}{options}\n      \
+             one run      cargo run --release -- replay {first:#x}{options}",
+            next.saturating_add(report.runs.max(1))
+        );
+    } else {
+        failures(&mut text, report, options);
+    }
+    text
+}
+
+/// The failures, by signature, the most frequent first.
+fn failures(text: &mut String, report: &CampaignReport, options: &str) {
+    let mut groups: BTreeMap<&str, Vec<&(u64, Failure)>> = BTreeMap::new();
+    for failing in &report.failures {
+        groups.entry(&failing.1.signature).or_default().push(failing);
+    }
+    let mut groups: Vec<_> = groups.into_values().collect();
+    groups.sort_by_key(|group| std::cmp::Reverse(group.len()));
+    let count = report.failures.len() as u64;
+    let _ = writeln!(text, "{} of {} runs FAILED, in {} ways:\n", grouped(count), grouped(report.runs), groups.len());
+    for group in groups.iter().take(SHOWN_SIGNATURES) {
+        // The one that fails after the fewest events is the easiest to read.
+        let Some((seed, failure)) = group.iter().min_by_key(|(_, failure)| failure.event) else { continue };
+        let _ = writeln!(
+            text,
+            "  {} ({}), {} runs\n    {}\n    after event {}, at {} ms: cargo run --release -- {}\n",
+            failure.checker,
+            failure.kind,
+            grouped(group.len() as u64),
+            failure.detail,
+            failure.event,
+            failure.virtual_ms,
+            replay_command(*seed, options).trim_start_matches("raft-sim ")
+        );
+    }
+    if groups.len() > SHOWN_SIGNATURES {
+        let _ = writeln!(text, "  and {} ways more", groups.len() - SHOWN_SIGNATURES);
+    }
+    text.truncate(text.trim_end().len());
+}

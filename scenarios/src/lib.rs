@@ -1,0 +1,8 @@
+//! Protocols put under the simulator, the scenarios they are run in, and the `raft-sim` command over them.
+
+#![forbid(unsafe_code)]
+
+pub mod catalogue;
+pub mod cluster_files;
+pub mod kv;
+pub mod raft_core_subject;

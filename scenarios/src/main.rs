@@ -1,0 +1,17 @@
+//! `raft-sim`: fuzz, replay and look at simulated Raft clusters.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match cli::run(std::env::args_os()) {
+        Ok(code) => code,
+        Err(problem) => {
+            eprintln!("raft-sim: {problem}");
+            ExitCode::from(cli::exit::USAGE)
+        }
+    }
+}
