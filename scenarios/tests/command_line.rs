@@ -1,0 +1,193 @@
+//! The command line, as a script or a person meets it.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+const CONF: &str = "{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":50\n}\n";
+const PEERS: &str = r#"{"Peers":[
+    {"P_id": 1, "Host":"tcp://127.0.0.1:8002"},
+    {"P_id": 2, "Host":"tcp://127.0.0.1:8003"},
+    {"P_id": 3, "Host":"tcp://127.0.0.1:8004"}
+]}"#;
+
+fn raft_sim(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_raft-sim"));
+    command.args(line.split_whitespace()).env_remove("RAFT_SIM_SEED").env_remove("RAFT_SIM_SEEDS");
+    command
+}
+
+fn output(line: &str) -> Output {
+    raft_sim(line).output().expect("the command starts")
+}
+
+fn json(line: &str) -> Value {
+    let output = output(line);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).expect("one JSON document")
+}
+
+/// Exit code 2, nothing on stdout, and one line on stderr, which is returned.
+fn complaint(mut command: Command) -> String {
+    let output = command.output().expect("the command starts");
+    let text = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(text.lines().count(), 1, "{text}");
+    text
+}
+
+/// A file of this test's own, with `content`.
+fn file(name: &str, content: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    fs::write(&path, content).expect("the test's folder can be written to");
+    path
+}
+
+#[test]
+fn wrong_usage_is_one_line_and_exit_2() {
+    let lines = [
+        ("fuzz --frobnicate", "--frobnicate"),
+        ("frobnicate", "frobnicate"),
+        ("fuzz --seeds 5..2", "5..2"),
+        ("fuzz --seeds 5", "0..1000"),
+        ("fuzz --count many", "many"),
+        ("fuzz --count 1 --seeds 0..1", "--seeds"),
+        ("fuzz --jobs 0", "--jobs"),
+        ("fuzz --time 5", "90s"),
+        ("fuzz --scenario none", "swarm"),
+        ("fuzz --subject none", "raft-core"),
+        ("replay", "<SEED>"),
+        ("replay 0xzz", "0xzz"),
+        ("fuzz --conf /no/such/file", "/no/such/file"),
+    ];
+    for (line, must_name) in lines {
+        let text = complaint(raft_sim(line));
+        assert!(text.contains(must_name), "{line}: {text}");
+    }
+}
+
+#[test]
+fn a_variable_that_means_nothing_is_refused() {
+    let mut command = raft_sim("fuzz --count 1");
+    command.env("RAFT_SIM_SEDE", "1");
+    assert!(complaint(command).contains("RAFT_SIM_SEDE"));
+}
+
+#[test]
+fn a_broken_file_is_named_with_line_and_field() {
+    let conf = file("broken_conf.json", "{\"EToutStart\":150,\n\"EToutEnd\":\"later\",\"HTout\":50}");
+    let text = complaint(raft_sim(&format!("fuzz --count 1 --conf {}", conf.display())));
+    assert!(text.contains("broken_conf.json:2:") && text.contains("EToutEnd"), "{text}");
+    let peers = file("broken_peers.json", &PEERS.replace("tcp://127.0.0.1:8003", "8003"));
+    let text = complaint(raft_sim(&format!("fuzz --count 1 --peers {}", peers.display())));
+    assert!(text.contains("broken_peers.json:3:") && text.contains("Host"), "{text}");
+}
+
+#[test]
+fn the_hash_does_not_depend_on_the_number_of_jobs() {
+    let one = json("fuzz --count 40 --jobs 1 --json");
+    let three = json("fuzz --count 40 --jobs 3 --json");
+    for field in ["trace_hash", "events", "deliveries", "elections", "commits", "faults"] {
+        assert_eq!(one[field], three[field], "{field}");
+    }
+}
+
+#[test]
+fn a_replay_has_the_hash_of_its_run() {
+    let campaign = json("fuzz --seeds 17..18 --json");
+    let replay = json("replay 0x11 --json");
+    assert_eq!(campaign["trace_hash"], replay["trace_hash"]);
+    assert_eq!(campaign["events"], replay["events"]);
+    assert_eq!(replay["seed"], 17);
+    assert!(replay["failure"].is_null());
+}
+
+#[test]
+fn the_document_of_a_campaign_has_every_field_that_scripts_rely_on() {
+    let document = json("fuzz --seeds 5..25 --json");
+    assert_eq!(document["scenario"], "swarm");
+    assert_eq!(document["subject"], "raft-core");
+    assert_eq!(document["first_seed"], 5);
+    assert_eq!(document["runs"], 20);
+    assert_eq!(document["unknown"], 0);
+    assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
+    for field in ["events", "deliveries", "virtual_ms", "elections", "commits"] {
+        assert!(document[field].as_u64() > Some(0), "{field}");
+    }
+    assert!(document["wall_ms"].is_u64());
+    assert_eq!(document["failures"], Value::Array(Vec::new()));
+    assert!(document["faults"]["crash"].is_u64());
+    let nodes: Vec<u64> = document["nodes"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+    assert!(nodes.len() == 2 && nodes[0] <= nodes[1] && nodes[0] >= 1 && nodes[1] <= 7, "{nodes:?}");
+}
+
+#[test]
+fn the_files_of_a_real_cluster_decide_its_size_and_timeouts() {
+    let peers = file("peers.json", PEERS);
+    let run = |conf: &str| {
+        let conf = file(&format!("conf{}.json", conf.len()), conf);
+        json(&format!("fuzz --count 20 --json --conf {} --peers {}", conf.display(), peers.display()))
+    };
+    let usual = run(CONF);
+    assert_eq!(usual["nodes"], serde_json::json!([3, 3]));
+    assert_eq!(usual["trace_hash"], run(CONF)["trace_hash"]);
+    assert_ne!(usual["trace_hash"], run(&CONF.replace("150", "1500").replace("400", "4000"))["trace_hash"]);
+}
+
+#[test]
+fn the_summary_says_what_was_done_and_nothing_else_is_printed_into_a_pipe() {
+    let output = output("fuzz --count 20");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert!(output.stderr.is_empty(), "progress belongs on a terminal");
+    for word in ["20 from 0x0", "elections", "commits", "crash", "Nothing was violated", "Next"] {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn the_environment_chooses_seeds_where_the_line_does_not() {
+    let mut command = raft_sim("fuzz --json");
+    let output = command.env("RAFT_SIM_SEED", "0x11").output().expect("the command starts");
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&document["first_seed"], &document["runs"]), (&Value::from(17), &Value::from(1)));
+}
+
+#[test]
+fn list_names_what_there_is() {
+    let document = json("list --json");
+    let names = |field: &str| -> Vec<String> {
+        document[field].as_array().into_iter().flatten().map(|row| row["name"].to_string()).collect()
+    };
+    for scenario in ["\"swarm\"", "\"elections\"", "\"replication\""] {
+        assert!(names("scenarios").contains(&scenario.to_owned()));
+    }
+    assert!(names("checkers").len() >= 9 && names("faults").len() >= 11);
+    assert!(String::from_utf8(output("list").stdout).expect("text").contains("(default)"));
+}
+
+#[test]
+fn a_time_limit_ends_a_campaign_early_and_clean() {
+    let document = json("fuzz --count 1000000000 --time 300ms --json");
+    assert!(document["runs"].as_u64() < Some(1_000_000_000));
+}
+
+/// `kill` is part of every Unix.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_still_prints_the_summary_so_far() {
+    use std::process::Stdio;
+    use std::time::Duration;
+
+    let running = raft_sim("fuzz --count 1000000000").stdout(Stdio::piped()).spawn().expect("the command starts");
+    // Long enough to be under way; a signal before the handler is in place would just end the process.
+    std::thread::sleep(Duration::from_secs(1));
+    let killed = Command::new("kill").args(["-INT", &running.id().to_string()]).status().expect("kill starts");
+    assert!(killed.success());
+    let output = running.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(text.contains("interrupted") && text.contains("Nothing was violated"), "{text}");
+}
