@@ -240,6 +240,12 @@ impl RaftCore {
         }
     }
 
+    /// Whether the node holds itself for the leader.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.raft.role() == RoleName::Leader
+    }
+
     /// The map, as far as the log has been applied.
     #[must_use]
     pub fn map(&self) -> &Map {

@@ -57,6 +57,12 @@ impl NodeSet {
         Self(self.0 | 1 << node.0)
     }
 
+    /// The set with `node` not in it.
+    #[must_use]
+    pub fn without(self, node: NodeId) -> Self {
+        Self(self.0 & !(1 << node.0))
+    }
+
     /// How many nodes are in the set.
     #[must_use]
     pub fn len(self) -> usize {

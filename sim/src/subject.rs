@@ -231,6 +231,21 @@ impl<S: Subject> Outputs<S> {
         self.queue.push_back(Output::Stopped(reason));
     }
 
+    /// Takes over all that another subject, wrapped by this one, wants done.
+    pub fn take_over<T>(&mut self, inner: &mut Outputs<T>)
+    where
+        T: Subject<Message = S::Message, Answer = S::Answer>,
+        T::Disk: Disk<Write = <S::Disk as Disk>::Write>,
+    {
+        self.queue.extend(inner.queue.drain(..).map(|output| match output {
+            Output::Send { to, message } => Output::Send { to, message },
+            Output::Write(write) => Output::Write(write),
+            Output::Respond { id, response } => Output::Respond { id, response },
+            Output::Refused(reason) => Output::Refused(reason),
+            Output::Stopped(reason) => Output::Stopped(reason),
+        }));
+    }
+
     pub(crate) fn next(&mut self) -> Option<Output<S>> {
         self.queue.pop_front()
     }

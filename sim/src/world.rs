@@ -12,7 +12,7 @@ use crate::network::Links;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::plan::{Clients, Fault, Plan, PlanError};
 use crate::queue::Queue;
-use crate::subject::{Disk, Input, Output, Outputs, RequestId, Response, Role, Setup, Subject};
+use crate::subject::{Disk, Input, Output, Outputs, Promise, RequestId, Response, Role, Setup, Subject};
 use crate::trace::{self, Trace, TraceLine};
 
 /// A run that is under way.
@@ -272,7 +272,11 @@ impl<S: Subject> World<S> {
 
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
         if let Some(promise) = S::promise(from, to, &message) {
-            self.checkers.promised(from, promise, &self.disks[from.index()])?;
+            let entry = match (promise, &self.subjects[from.index()]) {
+                (Promise::Log { index, .. }, Some(subject)) => subject.log_entry(index),
+                _ => None,
+            };
+            self.checkers.promised(from, promise, entry, &self.disks[from.index()])?;
         }
         let arrivals = self.links.route(from, to, S::message_kind(&message), &mut self.counts);
         match arrivals {
@@ -542,8 +546,8 @@ impl<S: Subject> World<S> {
     }
 
     fn client_gives_up(&mut self, id: RequestId) {
-        self.trace.note(self.now_ns, || format!("client {} waits no longer for request {}", id.client, id.number));
         if self.clients[usize::from(id.client)].end(id, None) {
+            self.trace.note(self.now_ns, || format!("client {} gives up request {}", id.client, id.number));
             self.checkers.abandoned(id);
             self.client_thinks(id.client);
         }

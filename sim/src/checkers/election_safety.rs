@@ -20,6 +20,9 @@ impl ElectionSafety {
     /// `voter`'s disk says that its vote in `term` is `candidate`'s.
     pub fn vote_durable(&mut self, voter: NodeId, term: u64, candidate: NodeId) {
         let candidates = self.votes.entry(term).or_default();
+        for (_, voters) in candidates.iter_mut() {
+            *voters = voters.without(voter);
+        }
         match candidates.iter_mut().find(|(known, _)| *known == candidate) {
             Some((_, voters)) => *voters = voters.with(voter),
             None => candidates.push((candidate, NodeSet::default().with(voter))),

@@ -77,11 +77,10 @@ impl LogMatching {
 
     /// Whether every log whose entry at `last_index` is of `last_term` holds an entry of `term` at `index`.
     pub(super) fn holds(&self, (mut last_index, mut last_term): (u64, u64), (index, term): (u64, u64)) -> bool {
-        while last_index >= index {
-            if last_term == term {
-                // One leader made all entries of this term and never took one back.
-                return true;
-            }
+        if last_index < index {
+            return false;
+        }
+        while last_index > index {
             let Some(seen) = self.seen.get((last_index - 1) as usize) else { return false };
             let Some(link) =
                 std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == last_term)
@@ -91,6 +90,6 @@ impl LogMatching {
             last_term = link.previous_term;
             last_index -= 1;
         }
-        false
+        last_term == term
     }
 }

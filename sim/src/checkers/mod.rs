@@ -111,9 +111,15 @@ impl Checkers {
         &self.nodes[node.index()].seen
     }
 
-    /// A message leaves `node`.
-    pub(crate) fn promised(&mut self, node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Box<Violation>> {
-        promises::made(node, promise, disk)?;
+    /// A message leaves `node`, whose log has `entry` at the last index that it promises.
+    pub(crate) fn promised(
+        &mut self,
+        node: NodeId,
+        promise: Promise,
+        entry: Option<LogEntry>,
+        disk: &impl Disk,
+    ) -> Result<(), Box<Violation>> {
+        promises::made(node, promise, entry, disk)?;
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
             Promise::Log { .. } => Ok(()),
@@ -130,6 +136,8 @@ impl Checkers {
         let Some(durable) = disk.term_and_vote() else { return Ok(()) };
         let known = &mut self.nodes[node.index()].durable;
         if *known != durable {
+            monotonic::term_on_disk(node, known.term, durable.term)?;
+            self.one_vote.remembered(node, *known, durable)?;
             *known = durable;
             if let Some(candidate) = durable.voted_for {
                 self.election_safety.vote_durable(node, durable.term, candidate);
@@ -247,8 +255,7 @@ impl Checkers {
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
         let view = &self.nodes[node.index()];
         let term = now.term_and_vote.term;
-        let was_leading = before.role == Role::Leader && before.term_and_vote.term == term;
-        if was_leading && now.role == Role::Leader {
+        if now.role == Role::Leader {
             let entry = view.log[(now.commit_index - 1) as usize];
             commit_rule::leader_committed(node, term, now.commit_index, entry.term)?;
         }

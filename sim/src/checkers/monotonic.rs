@@ -14,6 +14,17 @@ pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
     Err(Violation::new("monotonic_term", format!("{node}'s term falls from {before} to {now}")))
 }
 
+/// The term on `node`'s disk went from `before` to `now`.
+///
+/// # Errors
+/// Where it fell.
+pub fn term_on_disk(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
+    if now >= before {
+        return Ok(());
+    }
+    Err(Violation::new("monotonic_term", format!("the term on {node}'s disk falls from {before} to {now}")))
+}
+
 /// `node` starts again in term `found`, where its disk says `durable`.
 ///
 /// # Errors

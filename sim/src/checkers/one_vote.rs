@@ -27,7 +27,7 @@ impl OneVote {
         Err(Violation::new(NAME, format!("{voter} votes for {candidate} in term {term}, after voting for {first}")))
     }
 
-    /// What `node` remembers of its vote went from `before` to `now` without a crash between.
+    /// What `node` remembers of its vote, in memory or on disk, went from `before` to `now` without a crash between.
     ///
     /// # Errors
     /// Where the node changes or forgets its vote within a term.
@@ -51,6 +51,14 @@ impl OneVote {
     /// # Errors
     /// Where the vote on disk is not the one that the node goes on with.
     pub fn restarted(&self, node: NodeId, durable: TermAndVote, found: TermAndVote) -> Result<(), Box<Violation>> {
+        if durable.term == found.term
+            && durable.voted_for.is_none()
+            && let Some(candidate) = found.voted_for
+        {
+            let term = found.term;
+            let detail = format!("{node} restarts with a vote for {candidate} in term {term}, its disk knows of none");
+            return Err(Violation::new(NAME, detail));
+        }
         self.remembered(node, durable, found)
     }
 }

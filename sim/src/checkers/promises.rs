@@ -3,15 +3,16 @@
 
 use crate::failure::Violation;
 use crate::node::NodeId;
-use crate::subject::{Disk, Promise, TermAndVote};
+use crate::subject::{Disk, LogEntry, Promise, TermAndVote};
 
 const NAME: &str = "promises";
 
-/// A message leaves `node` that makes `promise`, while its disk is as it is.
+/// A message leaves `node` that makes `promise`, while its disk is as it is. `entry` is what the node's log has in
+/// memory at the last index promised.
 ///
 /// # Errors
 /// Where a crash would break the promise.
-pub fn made(node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Box<Violation>> {
+pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl Disk) -> Result<(), Box<Violation>> {
     let Some(durable) = disk.term_and_vote() else { return Ok(()) };
     match promise {
         Promise::Vote { term, candidate } => {
@@ -24,15 +25,18 @@ pub fn made(node: NodeId, promise: Promise, disk: &impl Disk) -> Result<(), Box<
             ))
         }
         Promise::Log { term, index } => {
-            if durable.term >= term && disk.last_index() >= index {
+            // With Log Matching, the last entry answers for all before it.
+            let is_held = index == 0 || disk.log_entry(index).is_some_and(|held| Some(held) == entry);
+            if durable.term >= term && is_held {
                 return Ok(());
             }
             Err(Violation::new(
                 NAME,
                 format!(
-                    "{node} acknowledges entry {index} in term {term}, and its disk ends at {} in term {}",
-                    disk.last_index(),
-                    durable.term
+                    "{node} acknowledges entry {index} in term {term}, which its disk does not hold: it is in term {} \
+                     and ends at {}",
+                    durable.term,
+                    disk.last_index()
                 ),
             ))
         }
