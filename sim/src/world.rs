@@ -193,6 +193,7 @@ impl<S: Subject> World<S> {
         let (alarm_ns, sleeper) = self.alarms.next();
         let queued_ns = self.queue.peek_ns().unwrap_or(NEVER);
         if alarm_ns.min(queued_ns) >= self.plan.duration_ns {
+            self.end();
             return false;
         }
         self.trace.events += 1;
@@ -213,6 +214,16 @@ impl<S: Subject> World<S> {
             self.fail(FailureKind::Safety, &violation);
         }
         self.failure.is_none()
+    }
+
+    /// The run is over: whatever was taken on trust on the way is looked at now.
+    fn end(&mut self) {
+        for (node, subject) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
+            let audit = subject.as_ref().map_or(Ok(()), |subject| self.checkers.audit(node, subject));
+            if let Err(violation) = audit {
+                return self.fail(FailureKind::Safety, &violation);
+            }
+        }
     }
 
     fn fail(&mut self, kind: FailureKind, violation: &Violation) {
@@ -242,7 +253,10 @@ impl<S: Subject> World<S> {
             Event::Deliver { from, to, message } => self.deliver(from, to, message),
             Event::Written { node, incarnation } => self.written(node, incarnation),
             Event::Request { to, id, command } => self.request(to, id, command),
-            Event::Response { id, response } => self.respond(id, &response),
+            Event::Response { id, response } => {
+                self.respond(id, &response);
+                Ok(())
+            }
             Event::ClientWakes { client } => self.client_wakes(client),
             Event::ClientGivesUp { id } => {
                 self.client_gives_up(id);
@@ -506,31 +520,22 @@ impl<S: Subject> World<S> {
     fn send_responses(&mut self) -> Result<(), Box<Violation>> {
         let mut responses = std::mem::take(&mut self.responses);
         for (id, response) in responses.drain(..) {
-            match self.plan.clients {
-                Clients::Open { .. } => self.settle(id, &response)?,
-                Clients::Closed { .. } => {
-                    let client = &mut self.clients[usize::from(id.client)];
-                    if let Some(delay_ns) = client.delay_ns(&self.plan.network) {
-                        self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
-                    }
-                }
+            // Judged where it is said: whether and when the client hears of it changes nothing.
+            match &response {
+                Response::Done { index, .. } => self.checkers.done(id, *index)?,
+                Response::NotLeader { .. } | Response::NoEffect => self.checkers.abandoned(id),
+            }
+            let client = &mut self.clients[usize::from(id.client)];
+            let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
+            if is_remote && let Some(delay_ns) = client.delay_ns(&self.plan.network) {
+                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
             }
         }
         self.responses = responses;
         Ok(())
     }
 
-    fn settle(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Box<Violation>> {
-        match response {
-            Response::Done { index, .. } => self.checkers.done(id, *index),
-            Response::NotLeader { .. } | Response::NoEffect => {
-                self.checkers.abandoned(id);
-                Ok(())
-            }
-        }
-    }
-
-    fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) -> Result<(), Box<Violation>> {
+    fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) {
         self.trace.note(self.now_ns, || format!("client {} ◀── {response:?}", id.client));
         let client = &mut self.clients[usize::from(id.client)];
         let leader = match response {
@@ -539,10 +544,8 @@ impl<S: Subject> World<S> {
             Response::NoEffect => None,
         };
         if client.end(id, leader) {
-            self.settle(id, response)?;
             self.client_thinks(id.client);
         }
-        Ok(())
     }
 
     fn client_gives_up(&mut self, id: RequestId) {

@@ -198,6 +198,18 @@ impl Checkers {
         Ok(true)
     }
 
+    /// The log that `node` shows is the one that its changes have added up to.
+    pub(crate) fn audit<S: Subject>(&self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        let log = &self.nodes[node.index()].log;
+        let differs = |(index, entry): &(u64, &LogEntry)| subject.log_entry(*index) != Some(**entry);
+        match (1..).zip(log).find(differs) {
+            None => Ok(()),
+            Some((index, _)) => {
+                Err(Violation::new("log_matching", format!("{node}'s entry {index} has changed without a word")))
+            }
+        }
+    }
+
     fn check_log<S: Subject>(
         &mut self,
         node: NodeId,
