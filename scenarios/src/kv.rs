@@ -4,15 +4,79 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use sim::RequestId;
-use smol_str::SmolStr;
+
+/// A value: up to 16 bytes of text, stored in place, so that a command is copied as quickly as a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Value([u8; Self::LONGEST]);
+
+impl Value {
+    /// The longest text, in bytes.
+    pub const LONGEST: usize = 16;
+
+    /// The value of `text`; nothing where it is too long, or not the plain text that a client writes.
+    #[must_use]
+    pub fn new(text: &str) -> Option<Self> {
+        let mut bytes = [0; Self::LONGEST];
+        bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
+        text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(Self(bytes))
+    }
+
+    /// A value that no other request of the run writes.
+    #[must_use]
+    pub fn of_request(request: RequestId) -> Self {
+        // 'c', at most 5 digits, '-' and at most 9 digits: it fits, and is written from the back.
+        let mut bytes = [0; Self::LONGEST];
+        let mut end = Self::LONGEST;
+        let mut put = |byte| {
+            end -= 1;
+            bytes[end] = byte;
+        };
+        put_digits(u64::from(request.number) % 1_000_000_000, &mut put);
+        put(b'-');
+        put_digits(u64::from(request.client), &mut put);
+        put(b'c');
+        bytes.rotate_left(end);
+        Self(bytes)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(Self::LONGEST);
+        // Only text goes in.
+        std::str::from_utf8(&self.0[..length]).unwrap_or_default()
+    }
+}
+
+fn put_digits(mut number: u64, put: &mut impl FnMut(u8)) {
+    loop {
+        put(b'0' + (number % 10) as u8);
+        number /= 10;
+        if number == 0 {
+            return;
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// What a client wants of one key.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
     /// Sets the value.
-    Insert(SmolStr),
+    Insert(Value),
     /// Sets the value too: the map does not tell new keys from old ones.
-    Update(SmolStr),
+    Update(Value),
     /// Removes the key.
     Delete,
     /// Asks for the value.
@@ -20,7 +84,7 @@ pub enum Verb {
 }
 
 /// What a client asks for. The request is part of the command: two clients that want the same are two commands.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Command {
     /// Whose request this is.
     pub request: RequestId,
@@ -31,35 +95,35 @@ pub struct Command {
 }
 
 /// What the client is told.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Answer {
     /// The value is set.
     Done,
     /// The key is gone, whether or not it was there.
     Deleted,
     /// The value.
-    Value(SmolStr),
+    Value(Value),
     /// There is no such key.
     NotFound,
 }
 
 /// The map.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Map(BTreeMap<i64, SmolStr>);
+pub struct Map(BTreeMap<i64, Value>);
 
 impl Map {
     /// Carries out a command.
     pub fn apply(&mut self, command: &Command) -> Answer {
-        match &command.verb {
+        match command.verb {
             Verb::Insert(value) | Verb::Update(value) => {
-                self.0.insert(command.key, value.clone());
+                self.0.insert(command.key, value);
                 Answer::Done
             }
             Verb::Delete => {
                 self.0.remove(&command.key);
                 Answer::Deleted
             }
-            Verb::View => self.0.get(&command.key).map_or(Answer::NotFound, |value| Answer::Value(value.clone())),
+            Verb::View => self.0.get(&command.key).map_or(Answer::NotFound, |value| Answer::Value(*value)),
         }
     }
 }
@@ -96,7 +160,7 @@ impl fmt::Display for Answer {
         f.write_str(match self {
             Self::Done => "Done",
             Self::Deleted => "Deleted",
-            Self::Value(value) => value,
+            Self::Value(value) => value.as_str(),
             Self::NotFound => "Not_Found",
         })
     }
@@ -115,13 +179,24 @@ mod tests {
         let mut map = Map::default();
         let mut ask = |verb| map.apply(&command(0, 1, verb)).to_string();
         assert_eq!(ask(Verb::View), "Not_Found");
-        assert_eq!(ask(Verb::Insert("hello".into())), "Done");
+        let value = |text| Value::new(text).unwrap();
+        assert_eq!(ask(Verb::Insert(value("hello"))), "Done");
         assert_eq!(ask(Verb::View), "hello");
-        assert_eq!(ask(Verb::Update("world".into())), "Done");
+        assert_eq!(ask(Verb::Update(value("world"))), "Done");
         assert_eq!(ask(Verb::View), "world");
         assert_eq!(ask(Verb::Delete), "Deleted");
         assert_eq!(ask(Verb::View), "Not_Found");
         assert_eq!(ask(Verb::Delete), "Deleted");
+    }
+
+    #[test]
+    fn values_are_short_text() {
+        assert_eq!(Value::new("sixteen-letters!").unwrap().as_str(), "sixteen-letters!");
+        assert_eq!(Value::new("").unwrap().as_str(), "");
+        assert_eq!(Value::new("seventeen-letters"), None);
+        assert_eq!(Value::new("a\0b"), None);
+        assert_eq!(Value::of_request(RequestId { client: 65_535, number: 999_999_999 }).as_str(), "c65535-999999999");
+        assert_eq!(Value::of_request(RequestId { client: 0, number: 7 }).as_str(), "c0-7");
     }
 
     #[test]

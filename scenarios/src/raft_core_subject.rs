@@ -11,9 +11,8 @@ use sim::{
     Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
     TermAndVote,
 };
-use smol_str::format_smolstr;
 
-use crate::kv::{Answer, Command, Map, Verb};
+use crate::kv::{Answer, Command, Map, Value, Verb};
 
 /// A server: `raft-core`, and the map that its log builds.
 #[derive(Clone, Debug)]
@@ -115,15 +114,14 @@ impl Subject for RaftCore {
 
     fn draw_command(settings: &Settings, client: u16, number: u32, choice: &mut Choice) -> Command {
         let key = choice.below(settings.keys) as i64;
-        // Short enough to be stored in place: 32 bytes with the key and the verb.
-        let value = || format_smolstr!("client{client}-{number}");
+        let request = RequestId { client, number };
         let verb = match choice.below(8) {
-            0..=3 => Verb::Insert(value()),
-            4..=5 => Verb::Update(value()),
+            0..=3 => Verb::Insert(Value::of_request(request)),
+            4..=5 => Verb::Update(Value::of_request(request)),
             6 => Verb::Delete,
             _ => Verb::View,
         };
-        Command { request: RequestId { client, number }, key, verb }
+        Command { request, key, verb }
     }
 
     fn command_digest(command: &Command) -> u64 {
@@ -229,7 +227,7 @@ impl RaftCore {
                 let answer =
                     index.0.checked_sub(self.answers_from.0).and_then(|place| self.answers.get(place as usize));
                 match answer {
-                    Some(answer) => Response::Done { answer: answer.clone(), index: Some(index.0) },
+                    Some(answer) => Response::Done { answer: *answer, index: Some(index.0) },
                     None => Response::NoEffect,
                 }
             }

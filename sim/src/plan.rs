@@ -158,8 +158,8 @@ impl<Settings> Plan<Settings> {
         if self.nodes == 0 || usize::from(self.nodes) > MAX_NODES {
             return wrong("nodes", format!("{} is not between 1 and {MAX_NODES}", self.nodes));
         }
-        if self.duration_ns > LONGEST_NS {
-            return wrong("duration_ns", format!("{} is above {LONGEST_NS}", self.duration_ns));
+        if self.duration_ns == 0 || self.duration_ns > LONGEST_NS {
+            return wrong("duration_ns", format!("{} is not between 1 and {LONGEST_NS}", self.duration_ns));
         }
         if self.clock_drift_ppm.len() != usize::from(self.nodes) {
             return wrong(

@@ -30,6 +30,8 @@ pub struct Queue<T> {
     base: u64,
     near: usize,
     far: BinaryHeap<Reverse<(u64, u64, u32)>>,
+    /// The earliest time in the heap; `u64::MAX` where it is empty.
+    far_ns: u64,
     pushed: u64,
 }
 
@@ -60,6 +62,7 @@ impl<T> Queue<T> {
             base: 0,
             near: 0,
             far: BinaryHeap::new(),
+            far_ns: u64::MAX,
             pushed: 0,
         }
     }
@@ -87,6 +90,7 @@ impl<T> Queue<T> {
             self.link(bucket, slot);
         } else {
             self.far.push(Reverse((at_ns, order, slot)));
+            self.far_ns = self.far_ns.min(at_ns);
         }
     }
 
@@ -97,19 +101,29 @@ impl<T> Queue<T> {
             let bucket = self.first_occupied();
             return Some(self.slots[self.buckets[bucket].0 as usize].at_ns);
         }
-        self.far.peek().map(|Reverse((at_ns, _, _))| *at_ns)
+        (!self.far.is_empty()).then_some(self.far_ns)
     }
 
     /// Takes the next event, with its time.
     pub fn pop(&mut self) -> Option<(u64, T)> {
+        self.pop_until(u64::MAX)
+    }
+
+    /// Takes the next event, with its time, unless it lies after `last_ns`.
+    pub fn pop_until(&mut self, last_ns: u64) -> Option<(u64, T)> {
         if self.near == 0 {
-            let Reverse((at_ns, _, _)) = *self.far.peek()?;
-            self.advance(at_ns >> BUCKET_BITS);
+            if self.far_ns > last_ns || self.far.is_empty() {
+                return None;
+            }
+            self.advance(self.far_ns >> BUCKET_BITS);
         }
         let bucket = self.first_occupied();
         let (head, tail) = self.buckets[bucket];
         let slot = &mut self.slots[head as usize];
         let at_ns = slot.at_ns;
+        if at_ns > last_ns {
+            return None;
+        }
         let item = slot.item.take();
         self.buckets[bucket].0 = slot.next;
         slot.next = self.free;
@@ -128,9 +142,18 @@ impl<T> Queue<T> {
     /// The calendar now starts at `bucket`: what it newly covers moves in from the heap.
     fn advance(&mut self, bucket: u64) {
         self.base = bucket;
+        if self.far_ns >> BUCKET_BITS < bucket + BUCKETS {
+            self.move_in();
+        }
+    }
+
+    #[cold]
+    fn move_in(&mut self) {
+        self.far_ns = u64::MAX;
         while let Some(Reverse((at_ns, _, slot))) = self.far.peek().copied() {
             let bucket = at_ns >> BUCKET_BITS;
             if bucket >= self.base + BUCKETS {
+                self.far_ns = at_ns;
                 break;
             }
             self.far.pop();

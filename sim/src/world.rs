@@ -191,18 +191,17 @@ impl<S: Subject> World<S> {
             return false;
         }
         let (alarm_ns, sleeper) = self.alarms.next();
-        let queued_ns = self.queue.peek_ns().unwrap_or(NEVER);
-        if alarm_ns.min(queued_ns) >= self.plan.duration_ns {
-            self.end();
-            return false;
-        }
-        self.trace.events += 1;
-        let result = if queued_ns <= alarm_ns {
-            let Some((at_ns, event)) = self.queue.pop() else { return false };
+        // Where both are due at one instant, what was sent comes before who waited for it.
+        let result = if let Some((at_ns, event)) = self.queue.pop_until(alarm_ns.min(self.plan.duration_ns - 1)) {
+            self.trace.events += 1;
             self.now_ns = at_ns;
             self.trace.fold(at_ns);
             self.execute(event)
+        } else if alarm_ns >= self.plan.duration_ns {
+            self.end();
+            return false;
         } else {
+            self.trace.events += 1;
             self.now_ns = alarm_ns;
             self.trace.fold(alarm_ns);
             self.trace.fold(u64::from(sleeper.0));

@@ -1,7 +1,7 @@
 //! What a client was told is so: an acknowledged command is committed where the answer says, and stands behind
 //! every command that was acknowledged before it was asked for.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use crate::failure::Violation;
 use crate::subject::{LogEntry, RequestId};
@@ -11,20 +11,39 @@ const NAME: &str = "acknowledged";
 /// Remembers what clients wait for and what they were told.
 #[derive(Clone, Debug, Default)]
 pub struct Acknowledged {
-    /// The digest of each open request's command, and the last index acknowledged when it was asked.
-    open: BTreeMap<RequestId, (u64, u64)>,
+    /// By client, in the order in which they were asked.
+    open: Vec<VecDeque<Open>>,
     last_acknowledged: u64,
+}
+
+/// A request without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    number: u32,
+    digest: u64,
+    /// The last index acknowledged when it was asked.
+    not_before: u64,
 }
 
 impl Acknowledged {
     /// A client asks for the command of `digest`.
     pub fn invoked(&mut self, id: RequestId, digest: u64) {
-        self.open.insert(id, (digest, self.last_acknowledged));
+        let client = usize::from(id.client);
+        if self.open.len() <= client {
+            self.open.resize_with(client + 1, VecDeque::new);
+        }
+        self.open[client].push_back(Open { number: id.number, digest, not_before: self.last_acknowledged });
     }
 
     /// The client no longer waits.
     pub fn abandoned(&mut self, id: RequestId) {
-        self.open.remove(&id);
+        self.close(id);
+    }
+
+    fn close(&mut self, id: RequestId) -> Option<Open> {
+        let open = self.open.get_mut(usize::from(id.client))?;
+        let place = open.iter().position(|open| open.number == id.number)?;
+        open.remove(place)
     }
 
     /// The client is told that its command took effect at `index` of the log, of which `committed` is committed.
@@ -32,7 +51,7 @@ impl Acknowledged {
     /// # Errors
     /// Where it is not there, or stands before what it must follow.
     pub fn done(&mut self, id: RequestId, index: u64, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
-        let Some((digest, not_before)) = self.open.remove(&id) else { return Ok(()) };
+        let Some(Open { digest, not_before, .. }) = self.close(id) else { return Ok(()) };
         let RequestId { client, number } = id;
         let entry = index.checked_sub(1).and_then(|place| committed.get(place as usize));
         if entry.is_none_or(|entry| entry.digest != digest) {
