@@ -66,7 +66,14 @@ impl<P> Log<P> {
     /// terms only grow along a log, so nothing after the place found can match.
     pub(crate) fn last_at_or_below(&self, bound: LogPosition) -> LogPosition {
         let candidates = self.slice(LogIndex(1)..=bound.index);
-        let index = candidates.partition_point(|entry| entry.term <= bound.term);
+        // Most often it is the last of them or one close to it: search backwards, in steps that double.
+        let (mut end, mut step) = (candidates.len(), 1);
+        while end > 0 && candidates[end - 1].term > bound.term {
+            end = end.saturating_sub(step);
+            step *= 2;
+        }
+        let rest = &candidates[end..];
+        let index = end + rest.partition_point(|entry| entry.term <= bound.term);
         match index.checked_sub(1) {
             Some(offset) => LogPosition { index: LogIndex(index as u64), term: candidates[offset].term },
             None => LogPosition::ORIGIN,

@@ -22,9 +22,9 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let follower = &mut leader.followers[place];
-        loop {
+        while follower.progress.next_index() <= self.log.last_index() {
             let next = follower.progress.next_index();
-            let missing = (self.log.last_index().0 + 1).saturating_sub(next.0);
+            let missing = self.log.last_index().0 + 1 - next.0;
             let allowed =
                 follower.progress.allowance(self.config.max_entries_per_append, self.config.max_entries_in_flight);
             let count = allowed.min(usize::try_from(missing).unwrap_or(usize::MAX));

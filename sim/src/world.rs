@@ -29,6 +29,9 @@ pub struct World<S: Subject> {
     subjects: Vec<Option<S>>,
     disks: Vec<S::Disk>,
     hosts: Vec<Host<S>>,
+    clocks: Vec<Clock>,
+    /// Who stands still.
+    paused: NodeSet,
     alarms: Alarms,
     links: Links,
     clients: Vec<Client>,
@@ -44,7 +47,7 @@ pub struct World<S: Subject> {
 /// What happens, apart from deadlines.
 #[derive(Clone, Debug)]
 enum Event<S: Subject> {
-    Deliver { from: NodeId, to: NodeId, message: S::Message },
+    Deliver { from: NodeId, to: NodeId, kind: u8, message: S::Message },
     Written { node: NodeId, incarnation: u32 },
     Request { to: NodeId, id: RequestId, command: S::Command },
     Response { id: RequestId, response: Response<S::Answer> },
@@ -57,7 +60,6 @@ enum Event<S: Subject> {
 /// The machine that a node runs on.
 #[derive(Clone, Debug)]
 struct Host<S: Subject> {
-    clock: Clock,
     incarnation: u32,
     /// The fault that took the node down, and that will bring it back.
     downed_by: Option<usize>,
@@ -116,7 +118,6 @@ impl<S: Subject> World<S> {
         let choices = Choices::new(seed);
         let nodes = plan.nodes;
         let host = |node: NodeId| Host {
-            clock: Clock::new(plan.clock_drift_ppm[node.index()]),
             incarnation: 0,
             downed_by: None,
             paused_by: None,
@@ -134,6 +135,8 @@ impl<S: Subject> World<S> {
             subjects: NodeId::all(nodes).map(|_| None).collect(),
             disks: vec![S::Disk::default(); usize::from(nodes)],
             hosts: NodeId::all(nodes).map(host).collect(),
+            clocks: plan.clock_drift_ppm.iter().map(|drift_ppm| Clock::new(*drift_ppm)).collect(),
+            paused: NodeSet::default(),
             alarms: Alarms::new(),
             links: Links::new(plan.network, choices, nodes, S::MESSAGE_KINDS.len()),
             clients: Client::all(choices, plan.clients),
@@ -240,16 +243,16 @@ impl<S: Subject> World<S> {
 
     fn execute(&mut self, event: Event<S>) -> Result<(), Box<Violation>> {
         self.trace.fold(event.tag());
-        let event = match event.addressee() {
-            Some(node) if self.hosts[node.index()].paused_by.is_some() => {
-                self.trace.note(self.now_ns, || format!("{node} stands still, {} waits", event.name()));
-                self.hosts[node.index()].backlog.push(event);
-                return Ok(());
-            }
-            _ => event,
-        };
+        if !self.paused.is_empty()
+            && let Some(node) = event.addressee()
+            && self.paused.contains(node)
+        {
+            self.trace.note(self.now_ns, || format!("{node} stands still, {} waits", event.name()));
+            self.hosts[node.index()].backlog.push(event);
+            return Ok(());
+        }
         match event {
-            Event::Deliver { from, to, message } => self.deliver(from, to, message),
+            Event::Deliver { from, to, message, .. } => self.deliver(from, to, message),
             Event::Written { node, incarnation } => self.written(node, incarnation),
             Event::Request { to, id, command } => self.request(to, id, command),
             Event::Response { id, response } => {
@@ -291,14 +294,17 @@ impl<S: Subject> World<S> {
             };
             self.checkers.promised(from, promise, entry, &self.disks[from.index()])?;
         }
-        let arrivals = self.links.route(from, to, S::message_kind(&message), &mut self.counts);
+        let kind = S::message_kind(&message);
+        let arrivals = self.links.route(from, to, kind, &mut self.counts);
         match arrivals {
-            [Some(delay_ns), None] => self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, message }),
+            [Some(delay_ns), None] => {
+                self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
+            }
             [None, _] => {}
             [Some(first_ns), Some(second_ns)] => {
                 for delay_ns in [first_ns, second_ns] {
                     let message = message.clone();
-                    self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, message });
+                    self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
                 }
             }
         }
@@ -311,7 +317,7 @@ impl<S: Subject> World<S> {
     fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Box<Violation>> {
         let place = node.index();
         let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
-        let local_ns = self.hosts[place].clock.local_ns(self.now_ns);
+        let local_ns = self.clocks[place].local_ns(self.now_ns);
         subject.step(local_ns, input, &mut self.outputs);
         let mut refused = None;
         let mut stopped = None;
@@ -339,7 +345,7 @@ impl<S: Subject> World<S> {
     fn look(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let place = node.index();
         let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
-        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.hosts[place].clock.world_ns(deadline));
+        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[place].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
         self.alarms.set(node, alarm_ns.max(self.now_ns));
         let before = self.trace.is_recording().then(|| *self.checkers.seen(node));
@@ -365,7 +371,7 @@ impl<S: Subject> World<S> {
         let setup = Setup {
             node,
             nodes: self.plan.nodes,
-            now_ns: host.clock.local_ns(self.now_ns),
+            now_ns: self.clocks[place].local_ns(self.now_ns),
             settings: &self.plan.settings,
             jitter: self.choices.jitter(node, host.incarnation),
         };
@@ -501,7 +507,7 @@ impl<S: Subject> World<S> {
     /// The node that leads the latest term, as far as nodes that are up and running believe.
     fn current_leader(&self) -> Option<NodeId> {
         NodeId::all(self.plan.nodes)
-            .filter(|node| self.subjects[node.index()].is_some() && self.hosts[node.index()].paused_by.is_none())
+            .filter(|node| self.subjects[node.index()].is_some() && !self.paused.contains(*node))
             .filter(|node| self.checkers.seen(*node).role == Role::Leader)
             .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
     }
@@ -632,6 +638,7 @@ impl<S: Subject> World<S> {
         }
         host.downed_by = Some(fault);
         host.paused_by = None;
+        self.paused = self.paused.without(node);
         host.backlog.clear();
         host.incarnation += 1;
         host.writes_end_ns = self.now_ns;
@@ -654,6 +661,7 @@ impl<S: Subject> World<S> {
         let host = &mut self.hosts[node.index()];
         if host.downed_by.is_none() && host.paused_by.is_none() {
             host.paused_by = Some(fault);
+            self.paused = self.paused.with(node);
             self.alarms.set(node, NEVER);
             self.counts[FaultClass::Pause] += 1;
         }
@@ -665,12 +673,13 @@ impl<S: Subject> World<S> {
             return;
         }
         host.paused_by = None;
+        self.paused = self.paused.without(node);
         // What waited in its buffers comes first, then its timer, which ran on meanwhile.
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
         if let Some(deadline_ns) = self.subjects[node.index()].as_ref().and_then(S::deadline_ns) {
-            self.alarms.set(node, host.clock.world_ns(deadline_ns).max(self.now_ns));
+            self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
         }
     }
 
@@ -770,8 +779,8 @@ impl<S: Subject> Event<S> {
     /// What the trace hash sees of an event, beside its time and what it changes.
     fn tag(&self) -> u64 {
         match self {
-            Self::Deliver { from, to, message } => {
-                1 << 32 | u64::from(from.0) << 16 | u64::from(to.0) << 8 | u64::from(S::message_kind(message))
+            Self::Deliver { from, to, kind, .. } => {
+                1 << 32 | u64::from(from.0) << 16 | u64::from(to.0) << 8 | u64::from(*kind)
             }
             Self::Written { node, incarnation } => 2 << 32 | u64::from(node.0) << 24 | u64::from(*incarnation),
             Self::Request { to, id, .. } => 3 << 32 | u64::from(to.0) << 24 | u64::from(id.client),

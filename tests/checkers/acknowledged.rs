@@ -1,0 +1,176 @@
+//! What a client was told is so.
+
+use sim::checkers::acknowledged::Acknowledged;
+use sim::{RequestId, Violation};
+
+use crate::entries::{entry, forged, log};
+use crate::verdicts::assert_rejected;
+
+const NAME: &str = "acknowledged";
+
+/// Client `client`'s request `number`.
+fn request(client: u16, number: u32) -> RequestId {
+    RequestId { client, number }
+}
+
+/// Clients and the committed log behind them: the entry at each index is the command of the request that asks for it.
+#[derive(Default, Debug)]
+struct Service {
+    checker: Acknowledged,
+    committed: Vec<sim::LogEntry>,
+}
+
+impl Service {
+    /// The log of these terms is committed.
+    fn committed(mut self, terms: &[u64]) -> Self {
+        self.committed = log(terms);
+        self
+    }
+
+    /// A client asks for the command that, if all goes well, is the entry of `term` at `index`.
+    fn asks(mut self, id: RequestId, (index, term): (u64, u64)) -> Self {
+        self.checker.invoked(id, entry(index, term).digest);
+        self
+    }
+
+    fn gives_up(mut self, id: RequestId) -> Self {
+        self.checker.abandoned(id);
+        self
+    }
+
+    /// The client is told that its command stands at `index`.
+    fn try_tells(mut self, id: RequestId, index: u64) -> Result<Self, Box<Violation>> {
+        self.checker.done(id, index, &self.committed)?;
+        Ok(self)
+    }
+
+    fn tells(self, id: RequestId, index: u64) -> Self {
+        self.try_tells(id, index).expect("it is so")
+    }
+}
+
+#[test]
+fn an_acknowledgement_of_what_is_not_committed_yet_is_rejected() {
+    let service = Service::default().committed(&[1]).asks(request(3, 8), (2, 1));
+    assert_rejected(service.try_tells(request(3, 8), 2), NAME, &["client 3", "command 8", "committed at 2"]);
+}
+
+#[test]
+fn an_acknowledgement_at_the_index_of_another_command_is_rejected() {
+    let service = Service::default().committed(&[1, 1]).asks(request(3, 8), (2, 1));
+    assert_rejected(service.try_tells(request(3, 8), 1), NAME, &["client 3", "command 8", "committed at 1"]);
+}
+
+#[test]
+fn an_acknowledgement_of_a_command_that_another_leader_overwrote_is_rejected() {
+    // The leader of term 1 was deposed before its entry 2 was committed; that of term 2 has another there.
+    let service = Service::default().committed(&[1, 2]).asks(request(3, 8), (2, 1));
+    assert_rejected(service.try_tells(request(3, 8), 2), NAME, &["client 3", "command 8", "committed at 2"]);
+}
+
+#[test]
+fn an_acknowledgement_at_no_index_is_rejected() {
+    let service = Service::default().committed(&[1]).asks(request(3, 8), (1, 1));
+    assert_rejected(service.try_tells(request(3, 8), 0), NAME, &["client 3", "command 8", "committed at 0"]);
+}
+
+#[test]
+fn an_acknowledgement_with_an_empty_log_is_rejected() {
+    let service = Service::default().asks(request(3, 8), (1, 1));
+    assert_rejected(service.try_tells(request(3, 8), 1), NAME, &["client 3", "command 8", "committed at 1"]);
+}
+
+#[test]
+fn an_acknowledgement_of_anothers_command_is_rejected() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (1, 1)).asks(request(2, 0), (2, 1));
+    assert_rejected(service.try_tells(request(2, 0), 1), NAME, &["client 2", "command 0", "committed at 1"]);
+}
+
+#[test]
+fn a_command_that_takes_effect_before_one_acknowledged_before_it_was_asked_for_is_rejected() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).tells(request(1, 0), 2);
+    let service = service.asks(request(2, 5), (1, 1));
+    let words = ["client 2", "command 5", "took effect at 1", "before 2"];
+    assert_rejected(service.try_tells(request(2, 5), 1), NAME, &words);
+}
+
+#[test]
+fn one_clients_commands_take_effect_in_the_order_in_which_it_asks() {
+    let service = Service::default().committed(&[1, 1, 1]).asks(request(1, 0), (3, 1)).tells(request(1, 0), 3);
+    let service = service.asks(request(1, 1), (2, 1));
+    let words = ["client 1", "command 1", "took effect at 2", "before 3"];
+    assert_rejected(service.try_tells(request(1, 1), 2), NAME, &words);
+}
+
+#[test]
+fn a_command_that_takes_effect_where_an_acknowledged_one_did_is_rejected() {
+    // Two requests with one digest would be a subject's mistake; that both are served by one entry is noticed.
+    let service = Service::default().committed(&[1]).asks(request(1, 0), (1, 1)).tells(request(1, 0), 1);
+    let service = service.asks(request(2, 0), (1, 1));
+    assert_rejected(service.try_tells(request(2, 0), 1), NAME, &["client 2", "took effect at 1", "before 1"]);
+}
+
+#[test]
+fn the_highest_acknowledged_index_counts_and_not_the_latest() {
+    let service = Service::default().committed(&[1, 1, 1]).asks(request(1, 0), (1, 1)).asks(request(2, 0), (3, 1));
+    let service = service.tells(request(2, 0), 3).tells(request(1, 0), 1).asks(request(3, 0), (2, 1));
+    let words = ["client 3", "command 0", "took effect at 2", "before 3"];
+    assert_rejected(service.try_tells(request(3, 0), 2), NAME, &words);
+}
+
+#[test]
+fn another_command_of_the_same_term_is_not_the_one_asked_for() {
+    let mut service = Service::default().asks(request(1, 0), (1, 1));
+    service.committed = vec![forged(1, 1)];
+    assert_rejected(service.try_tells(request(1, 0), 1), NAME, &["client 1", "committed at 1"]);
+}
+
+#[test]
+fn a_committed_command_may_be_acknowledged() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1));
+    assert!(service.try_tells(request(1, 0), 2).is_ok());
+}
+
+#[test]
+fn a_command_may_be_acknowledged_long_after_it_was_committed() {
+    let service = Service::default().asks(request(1, 0), (1, 1)).committed(&[1, 2, 5, 5]);
+    assert!(service.try_tells(request(1, 0), 1).is_ok());
+}
+
+#[test]
+fn commands_that_were_asked_for_at_the_same_time_may_take_effect_in_any_order() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).asks(request(2, 0), (1, 1));
+    assert!(service.tells(request(1, 0), 2).try_tells(request(2, 0), 1).is_ok());
+}
+
+#[test]
+fn a_command_may_take_effect_before_one_that_nobody_was_told_of() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).gives_up(request(1, 0));
+    assert!(service.asks(request(2, 0), (1, 1)).try_tells(request(2, 0), 1).is_ok());
+}
+
+#[test]
+fn an_old_acknowledgement_may_reach_a_client_that_gave_up() {
+    // Nobody is told of it any more: it is not judged, even where it is false.
+    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0));
+    assert!(service.try_tells(request(1, 0), 9).is_ok());
+}
+
+#[test]
+fn an_acknowledgement_may_reach_its_client_twice() {
+    let service = Service::default().committed(&[1]).asks(request(1, 0), (1, 1)).tells(request(1, 0), 1);
+    assert!(service.try_tells(request(1, 0), 1).is_ok());
+}
+
+#[test]
+fn an_acknowledgement_that_nobody_waits_for_binds_nobody() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).gives_up(request(1, 0));
+    let service = service.tells(request(1, 0), 2).asks(request(2, 0), (1, 1));
+    assert!(service.try_tells(request(2, 0), 1).is_ok());
+}
+
+#[test]
+fn one_client_may_be_told_of_one_command_after_the_other() {
+    let service = Service::default().committed(&[1, 2]).asks(request(1, 0), (1, 1)).tells(request(1, 0), 1);
+    assert!(service.asks(request(1, 1), (2, 2)).try_tells(request(1, 1), 2).is_ok());
+}

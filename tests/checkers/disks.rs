@@ -1,0 +1,77 @@
+//! A disk as small as a disk can be: a term, a vote and a log.
+
+use sim::{Disk, LogEntry, NodeId, TermAndVote};
+
+use crate::entries::log;
+
+/// What is on it. Without a term it is not the disk of a Raft.
+#[derive(Clone, Default, Debug)]
+pub(crate) struct PaperDisk {
+    term_and_vote: Option<TermAndVote>,
+    entries: Vec<LogEntry>,
+}
+
+/// What can be written to it.
+#[derive(Clone, Debug)]
+pub(crate) enum PaperWrite {
+    TermAndVote(TermAndVote),
+    /// The log ends with these, the first of them at `from`.
+    Log {
+        from: u64,
+        entries: Vec<LogEntry>,
+    },
+}
+
+/// The disk of a server in `term`, with no vote and no log.
+pub(crate) fn disk(term: u64) -> PaperDisk {
+    PaperDisk { term_and_vote: Some(TermAndVote { term, voted_for: None }), entries: Vec::new() }
+}
+
+impl PaperDisk {
+    pub(crate) fn voted_for(mut self, candidate: NodeId) -> Self {
+        self.term_and_vote = self.term_and_vote.map(|known| TermAndVote { voted_for: Some(candidate), ..known });
+        self
+    }
+
+    pub(crate) fn log(mut self, terms: &[u64]) -> Self {
+        self.entries = log(terms);
+        self
+    }
+
+    pub(crate) fn entries(&self) -> &[LogEntry] {
+        &self.entries
+    }
+}
+
+impl Disk for PaperDisk {
+    type Write = PaperWrite;
+
+    fn write(&mut self, write: &PaperWrite) {
+        match write {
+            PaperWrite::TermAndVote(now) => self.term_and_vote = Some(*now),
+            PaperWrite::Log { from, entries } => {
+                self.entries.truncate((from - 1) as usize);
+                self.entries.extend(entries);
+            }
+        }
+    }
+
+    fn term_and_vote(&self) -> Option<TermAndVote> {
+        self.term_and_vote
+    }
+
+    fn last_index(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.entries.get((index - 1) as usize).copied()
+    }
+
+    fn changes_log_from(write: &PaperWrite) -> Option<u64> {
+        match write {
+            PaperWrite::TermAndVote(_) => None,
+            PaperWrite::Log { from, .. } => Some(*from),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Election Safety: one leader a term, ever, with the durable votes of a majority.
+
+use sim::checkers::election_safety::ElectionSafety;
+use sim::{NodeId, Violation};
+
+use crate::verdicts::{N1, N2, N3, N4, N5, assert_rejected};
+
+const NAME: &str = "election_safety";
+
+/// A cluster and the elections it has seen so far.
+#[derive(Debug)]
+struct Elections {
+    checker: ElectionSafety,
+    quorum: usize,
+}
+
+fn cluster_of(nodes: usize) -> Elections {
+    Elections { checker: ElectionSafety::default(), quorum: nodes / 2 + 1 }
+}
+
+impl Elections {
+    fn votes(mut self, term: u64, candidate: NodeId, voters: &[NodeId]) -> Self {
+        for voter in voters {
+            self.checker.vote_durable(*voter, term, candidate);
+        }
+        self
+    }
+
+    fn leads(mut self, node: NodeId, term: u64) -> Result<Self, Box<Violation>> {
+        self.checker.leader(node, term, self.quorum)?;
+        Ok(self)
+    }
+
+    /// The node gets the votes and leads.
+    fn elects(self, node: NodeId, term: u64, voters: &[NodeId]) -> Self {
+        self.votes(term, node, voters).leads(node, term).expect("a lawful election")
+    }
+}
+
+#[test]
+fn a_second_leader_of_a_term_is_rejected_even_after_the_first_is_gone() {
+    let history = cluster_of(3).elects(N1, 4, &[N1, N2]).elects(N2, 5, &[N2, N3]);
+    assert_rejected(history.votes(4, N3, &[N2, N3]).leads(N3, 4), NAME, &["two leaders", "term 4", "n1 and n3"]);
+}
+
+#[test]
+fn a_second_leader_of_a_term_is_rejected_whatever_votes_it_has() {
+    let history = cluster_of(3).elects(N1, 4, &[N1, N2]);
+    assert_rejected(history.votes(4, N2, &[N1, N2, N3]).leads(N2, 4), NAME, &["two leaders", "term 4", "n1 and n2"]);
+}
+
+#[test]
+fn the_first_leader_of_a_term_stays_its_leader_after_a_second_was_rejected() {
+    let mut history = cluster_of(3).elects(N1, 4, &[N1, N2]).votes(4, N3, &[N3]);
+    assert!(history.checker.leader(N3, 4, 2).is_err());
+    assert!(history.checker.leader(N1, 4, 2).is_ok());
+}
+
+#[test]
+fn a_leader_nobody_voted_for_is_rejected() {
+    assert_rejected(cluster_of(3).leads(N1, 2), NAME, &["n1", "term 2", "{}", "no majority"]);
+}
+
+#[test]
+fn a_leader_with_its_own_vote_alone_is_rejected() {
+    assert_rejected(cluster_of(3).votes(2, N1, &[N1]).leads(N1, 2), NAME, &["n1", "term 2", "{n1}"]);
+}
+
+#[test]
+fn half_of_an_even_cluster_is_no_majority_for_a_leader() {
+    assert_rejected(cluster_of(4).votes(2, N1, &[N1, N3]).leads(N1, 2), NAME, &["n1", "term 2", "{n1 n3}"]);
+}
+
+#[test]
+fn one_of_two_is_no_majority_for_a_leader() {
+    assert_rejected(cluster_of(2).votes(1, N2, &[N2]).leads(N2, 1), NAME, &["n2", "term 1", "{n2}"]);
+}
+
+#[test]
+fn one_voter_that_votes_thrice_is_one_vote() {
+    assert_rejected(cluster_of(3).votes(2, N1, &[N2, N2, N2]).leads(N1, 2), NAME, &["n1", "term 2", "{n2}"]);
+}
+
+#[test]
+fn votes_of_an_earlier_term_elect_nobody() {
+    let history = cluster_of(3).votes(2, N1, &[N1, N2, N3]);
+    assert_rejected(history.leads(N1, 3), NAME, &["n1", "term 3", "{}"]);
+}
+
+#[test]
+fn votes_of_a_later_term_elect_nobody() {
+    let history = cluster_of(3).votes(4, N1, &[N1, N2, N3]);
+    assert_rejected(history.leads(N1, 3), NAME, &["n1", "term 3", "{}"]);
+}
+
+#[test]
+fn votes_for_another_candidate_elect_nobody() {
+    let history = cluster_of(3).votes(2, N1, &[N1]).votes(2, N2, &[N2, N3]);
+    assert_rejected(history.leads(N1, 2), NAME, &["n1", "term 2", "{n1}"]);
+}
+
+#[test]
+fn votes_of_two_terms_do_not_add_up() {
+    let history = cluster_of(5).votes(2, N1, &[N1, N2]).votes(3, N1, &[N1, N3]);
+    assert_rejected(history.leads(N1, 3), NAME, &["n1", "term 3", "{n1 n3}"]);
+}
+
+#[test]
+fn a_vote_that_is_durable_only_after_the_election_is_too_late() {
+    let mut history = cluster_of(3).votes(2, N1, &[N1]);
+    assert_rejected(history.checker.leader(N1, 2, 2), NAME, &["{n1}"]);
+    assert!(history.votes(2, N1, &[N3]).leads(N1, 2).is_ok());
+}
+
+#[test]
+fn a_deposed_leader_may_still_be_there_while_another_leads_a_later_term() {
+    let history = cluster_of(3).elects(N1, 2, &[N1, N2]).elects(N2, 3, &[N2, N3]);
+    assert!(history.leads(N1, 2).is_ok());
+}
+
+#[test]
+fn a_leader_may_be_elected_late_in_an_old_term() {
+    let history = cluster_of(5).votes(2, N1, &[N1, N2, N3]).elects(N4, 3, &[N3, N4, N5]);
+    assert!(history.leads(N1, 2).is_ok());
+}
+
+#[test]
+fn one_node_may_lead_many_terms() {
+    let history = cluster_of(3).elects(N1, 2, &[N1, N2]).elects(N1, 5, &[N1, N3]);
+    assert_eq!(history.checker.elections(), 2);
+}
+
+#[test]
+fn a_term_may_have_no_leader() {
+    // A split vote: no election is seen, and the next term decides.
+    let history = cluster_of(4).votes(1, N1, &[N1, N2]).votes(1, N3, &[N3, N4]).elects(N3, 2, &[N2, N3, N4]);
+    assert_eq!(history.checker.elections(), 1);
+}
+
+#[test]
+fn losing_votes_do_not_spoil_an_election() {
+    let history = cluster_of(5).votes(2, N5, &[N4, N5]).votes(2, N1, &[N1, N2, N3]);
+    assert!(history.leads(N1, 2).is_ok());
+}
+
+#[test]
+fn more_than_half_of_an_even_cluster_is_a_majority() {
+    assert!(cluster_of(4).votes(2, N1, &[N1, N2, N4]).leads(N1, 2).is_ok());
+}
+
+#[test]
+fn a_lone_node_elects_itself() {
+    assert!(cluster_of(1).votes(1, N1, &[N1]).leads(N1, 1).is_ok());
+}
+
+#[test]
+fn a_leader_that_is_seen_again_is_one_election() {
+    let history = cluster_of(3).elects(N1, 2, &[N1, N2]).leads(N1, 2).expect("it leads already");
+    assert_eq!(history.checker.elections(), 1);
+}

@@ -1,0 +1,24 @@
+//! Every checker can fail: histories that it must reject and, as close to them as can be, lawful ones that it must not.
+//!
+//! The figures and sections are those of the extended Raft paper (Ongaro and Ousterhout, "In Search of an
+//! Understandable Consensus Algorithm").
+
+mod acknowledged;
+mod commit_rule;
+mod disks;
+mod durability;
+mod election_safety;
+mod entries;
+mod findings;
+mod leader_append_only;
+mod leader_completeness;
+mod log_matching;
+mod monotonic;
+mod one_vote;
+mod progress_order;
+mod promises;
+mod puppets;
+mod state_machine_safety;
+mod twins;
+mod verdicts;
+mod whole_runs;

@@ -1,0 +1,87 @@
+//! What a leader knows of its followers: what matches never falls, and is not sent again.
+
+use sim::NodeId;
+use sim::checkers::progress_order::ProgressOrder;
+
+use crate::verdicts::{N1, N2, N3, assert_rejected};
+
+const NAME: &str = "progress_order";
+
+/// What n1 has shown as a leader: term, follower, match index, next index.
+fn observed(history: &[(u64, NodeId, u64, u64)]) -> ProgressOrder {
+    let mut checker = ProgressOrder::default();
+    for &(term, follower, match_index, next_index) in history {
+        checker.observed(N1, term, follower, match_index, next_index).expect("a lawful observation");
+    }
+    checker
+}
+
+#[test]
+fn a_match_index_that_falls_within_a_term_is_rejected() {
+    let fallen = observed(&[(3, N2, 7, 8)]).observed(N1, 3, N2, 6, 8);
+    assert_rejected(fallen, NAME, &["n1 takes n2's match index back", "from 7 to 6", "term 3"]);
+}
+
+#[test]
+fn a_match_index_that_falls_to_nothing_is_rejected() {
+    let fallen = observed(&[(3, N2, 0, 1), (3, N2, 7, 8)]).observed(N1, 3, N2, 0, 8);
+    assert_rejected(fallen, NAME, &["n2", "from 7 to 0", "term 3"]);
+}
+
+#[test]
+fn a_fall_is_measured_from_the_highest_match_and_not_from_the_first() {
+    let fallen = observed(&[(3, N2, 2, 8), (3, N2, 7, 8)]).observed(N1, 3, N2, 3, 8);
+    assert_rejected(fallen, NAME, &["from 7 to 3"]);
+}
+
+#[test]
+fn a_fall_is_noticed_after_other_followers_were_seen() {
+    let fallen = observed(&[(3, N2, 7, 8), (3, N3, 9, 10)]).observed(N1, 3, N2, 6, 8);
+    assert_rejected(fallen, NAME, &["n2", "from 7 to 6"]);
+}
+
+#[test]
+fn a_next_index_that_matches_already_is_rejected() {
+    assert_rejected(observed(&[]).observed(N1, 3, N2, 4, 4), NAME, &["n1 would send n2 entry 4", "matches up to 4"]);
+}
+
+#[test]
+fn a_next_index_far_below_the_match_is_rejected() {
+    assert_rejected(observed(&[]).observed(N1, 3, N3, 9, 2), NAME, &["n1 would send n3 entry 2", "matches up to 9"]);
+}
+
+#[test]
+fn a_next_index_of_nothing_is_rejected() {
+    assert_rejected(observed(&[]).observed(N1, 3, N2, 0, 0), NAME, &["entry 0", "matches up to 0"]);
+}
+
+#[test]
+fn a_new_leader_may_know_of_no_match() {
+    assert!(observed(&[]).observed(N1, 3, N2, 0, 12).is_ok());
+}
+
+#[test]
+fn a_match_index_may_start_anew_in_a_later_term() {
+    assert!(observed(&[(3, N2, 7, 8)]).observed(N1, 5, N2, 0, 8).is_ok());
+}
+
+#[test]
+fn a_next_index_may_fall_down_to_the_match() {
+    // §5.3: after a refusal the leader decrements nextIndex and retries.
+    assert!(observed(&[(3, N2, 2, 9), (3, N2, 2, 8)]).observed(N1, 3, N2, 2, 3).is_ok());
+}
+
+#[test]
+fn a_next_index_may_run_ahead_of_the_match() {
+    assert!(observed(&[(3, N2, 2, 3)]).observed(N1, 3, N2, 2, 50).is_ok());
+}
+
+#[test]
+fn a_match_index_may_stand_still_and_grow() {
+    assert!(observed(&[(3, N2, 2, 3), (3, N2, 2, 3)]).observed(N1, 3, N2, 5, 6).is_ok());
+}
+
+#[test]
+fn one_follower_may_lie_behind_another() {
+    assert!(observed(&[(3, N2, 7, 8)]).observed(N1, 3, N3, 1, 2).is_ok());
+}

@@ -1,0 +1,227 @@
+//! Whole runs of servers that do what a script says, to see what the world makes of it: which facts reach which checker.
+
+use std::cell::RefCell;
+
+use sim::{
+    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, Network, NodeId, NodeSet, Observation, Outputs,
+    Plan, Promise, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
+};
+
+use crate::disks::{PaperDisk, PaperWrite};
+use crate::entries::log;
+
+/// What a server does, one act a millisecond.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Its disk has this term and vote from now on.
+    Votes(u64, Option<NodeId>),
+    /// Its disk has a log of these terms from now on, the same as before below the first index.
+    Stores(u64, &'static [u64]),
+    /// It looks like this from now on.
+    Shows(Shown),
+    /// It makes a promise to n1.
+    Promises(Promise),
+    /// It shows what it knows of a follower: match index and next index.
+    Follows(NodeId, u64, u64),
+    /// It answers every request from now on with this index.
+    Answers(u64),
+    /// It refuses what it is sent.
+    Refuses,
+    /// It crashes, and starts again with what its disk has.
+    Crashes,
+    /// It crashes, and starts again with this in place of the term and vote that its disk has.
+    WakesWith(u64, Option<NodeId>),
+}
+
+/// What a server looks like.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Shown {
+    seen: Observation,
+    log: Vec<LogEntry>,
+}
+
+/// A follower in `term`.
+pub(crate) fn shows(term: u64) -> Shown {
+    let term_and_vote = TermAndVote { term, voted_for: None };
+    Shown { seen: Observation { term_and_vote, ..Observation::default() }, log: Vec::new() }
+}
+
+impl Shown {
+    pub(crate) fn voted_for(mut self, candidate: NodeId) -> Self {
+        self.seen.term_and_vote.voted_for = Some(candidate);
+        self
+    }
+
+    pub(crate) fn leads(mut self) -> Self {
+        self.seen.role = Role::Leader;
+        self
+    }
+
+    pub(crate) fn log(mut self, terms: &[u64]) -> Self {
+        self.log = log(terms);
+        self.seen.last_index = self.log.len() as u64;
+        self
+    }
+
+    pub(crate) fn committed(mut self, index: u64) -> Self {
+        self.seen.commit_index = index;
+        self
+    }
+
+    pub(crate) fn applied(mut self, index: u64) -> Self {
+        self.seen.applied_index = index;
+        self
+    }
+}
+
+type Script = Vec<(NodeId, Act)>;
+
+thread_local! {
+    // Beside the plan and not in it: settings are data to be written down, the script of one test is not.
+    static SCRIPT: RefCell<Script> = const { RefCell::new(Vec::new()) };
+}
+
+const ACT_NS: u64 = 1_000_000;
+
+fn time_ns(act: usize) -> u64 {
+    (act as u64 + 1) * ACT_NS
+}
+
+/// Three servers act the script, all disks at once; then clients ask the leader, if there is one.
+pub(crate) fn play(script: Script) -> Option<Failure> {
+    let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
+        let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
+        let fault = Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 };
+        crashes.then_some(TimedFault { at_ns: time_ns(act), fault })
+    };
+    let end_ns = time_ns(script.len());
+    let plan = Plan {
+        nodes: 3,
+        duration_ns: 2 * end_ns,
+        settings: (),
+        network: Network { latency_ns: (1, 1), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 },
+        disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false },
+        clock_drift_ppm: vec![0; 3],
+        clients: Clients::Open { every_ns: end_ns },
+        faults: script.iter().enumerate().filter_map(crash).collect(),
+    };
+    SCRIPT.set(script);
+    run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure
+}
+
+/// A server that acts.
+#[derive(Clone, Debug)]
+struct Puppet {
+    node: NodeId,
+    shown: Shown,
+    next_act: Option<usize>,
+    follower: Option<(NodeId, u64, u64)>,
+    answers: Option<u64>,
+}
+
+impl Puppet {
+    fn next_act(node: NodeId, now_ns: u64) -> Option<usize> {
+        SCRIPT.with_borrow(|script| {
+            let mut acts = script.iter().enumerate();
+            acts.position(|(act, (actor, _))| *actor == node && time_ns(act) > now_ns)
+        })
+    }
+
+    fn act(&mut self, act: Act, out: &mut Outputs<Self>) {
+        match act {
+            Act::Votes(term, voted_for) => out.write(PaperWrite::TermAndVote(TermAndVote { term, voted_for })),
+            Act::Stores(from, terms) => {
+                out.write(PaperWrite::Log { from, entries: log(terms).split_off((from - 1) as usize) });
+            }
+            Act::Shows(shown) => {
+                let same = self.shown.log.iter().zip(&shown.log).take_while(|(one, other)| one == other).count();
+                let is_same = same == self.shown.log.len() && same == shown.log.len();
+                self.shown = shown;
+                self.shown.seen.log_changed_from = (!is_same).then_some(same as u64 + 1);
+            }
+            Act::Promises(promise) => out.send(NodeId(0), promise),
+            Act::Follows(node, match_index, next_index) => self.follower = Some((node, match_index, next_index)),
+            Act::Answers(index) => self.answers = Some(index),
+            Act::Refuses => out.refuse("it is told to".to_owned()),
+            // The plan sees to it.
+            Act::Crashes | Act::WakesWith(..) => {}
+        }
+    }
+}
+
+impl Subject for Puppet {
+    type Settings = ();
+    type Message = Promise;
+    type Command = u64;
+    type Answer = ();
+    type Disk = PaperDisk;
+
+    const NAME: &'static str = "puppet";
+    const MESSAGE_KINDS: &'static [&'static str] = &["promise"];
+
+    fn start(setup: Setup<'_, ()>, disk: &PaperDisk) -> Result<Self, String> {
+        let (node, now_ns) = (setup.node, setup.now_ns);
+        let found = SCRIPT.with_borrow(|script| {
+            let crash = (now_ns / ACT_NS).checked_sub(1).and_then(|act| script.get(act as usize));
+            match crash {
+                Some((_, Act::WakesWith(term, voted_for))) => Some(TermAndVote { term: *term, voted_for: *voted_for }),
+                _ => disk.term_and_vote(),
+            }
+        });
+        let term_and_vote = found.unwrap_or_default();
+        let seen = Observation { term_and_vote, last_index: disk.last_index(), ..Observation::default() };
+        let shown = Shown { seen, log: disk.entries().to_vec() };
+        Ok(Self { node, shown, next_act: Self::next_act(node, now_ns), follower: None, answers: None })
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        match input {
+            Input::DeadlineReached => {
+                let Some(act) = self.next_act else { return };
+                self.next_act = Self::next_act(self.node, now_ns);
+                self.act(SCRIPT.with_borrow(|script| script[act].1.clone()), out);
+            }
+            Input::Request { id, .. } => {
+                if let Some(index) = self.answers {
+                    out.respond(id, Response::Done { answer: (), index: Some(index) });
+                }
+            }
+            Input::Receive { .. } | Input::Written(_) => {}
+        }
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.next_act.map(time_ns)
+    }
+
+    fn message_kind(_: &Promise) -> u8 {
+        0
+    }
+
+    fn draw_command((): &(), _: u16, _: u32, _: &mut Choice) -> u64 {
+        // What stands at index 1 of a log of term 1.
+        log(&[1])[0].digest
+    }
+
+    fn command_digest(command: &u64) -> u64 {
+        *command
+    }
+
+    fn promise(_: NodeId, _: NodeId, message: &Promise) -> Option<Promise> {
+        Some(*message)
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        let seen = self.shown.seen;
+        self.shown.seen.log_changed_from = None;
+        Some(seen)
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.shown.log.get((index - 1) as usize).copied()
+    }
+
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        self.follower.into_iter()
+    }
+}

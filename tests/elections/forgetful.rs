@@ -1,0 +1,101 @@
+//! `raft-core` on a disk that forgets votes: a mutant that the election property must catch.
+
+use scenarios::raft_core_subject::{RaftCore, RaftDisk};
+use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote};
+
+type Write = <RaftDisk as Disk>::Write;
+
+#[derive(Clone, Debug)]
+pub(crate) struct RaftWithForgetfulDisk {
+    raft: RaftCore,
+    asked: Outputs<RaftCore>,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ForgetfulDisk(RaftDisk);
+
+impl Disk for ForgetfulDisk {
+    type Write = Write;
+
+    fn write(&mut self, write: &Write) {
+        let mut forgotten = write.clone();
+        if let Some(term_and_vote) = &mut forgotten.term_and_vote {
+            term_and_vote.voted_for = None;
+        }
+        self.0.write(&forgotten);
+    }
+
+    fn term_and_vote(&self) -> Option<TermAndVote> {
+        self.0.term_and_vote()
+    }
+
+    fn last_index(&self) -> u64 {
+        self.0.last_index()
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.0.log_entry(index)
+    }
+
+    fn changes_log_from(write: &Write) -> Option<u64> {
+        RaftDisk::changes_log_from(write)
+    }
+}
+
+impl Subject for RaftWithForgetfulDisk {
+    type Settings = <RaftCore as Subject>::Settings;
+    type Message = <RaftCore as Subject>::Message;
+    type Command = <RaftCore as Subject>::Command;
+    type Answer = <RaftCore as Subject>::Answer;
+    type Disk = ForgetfulDisk;
+
+    const NAME: &'static str = "raft-core on a disk that forgets votes";
+    const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
+
+    fn start(setup: Setup<'_, Self::Settings>, disk: &ForgetfulDisk) -> Result<Self, String> {
+        Ok(Self { raft: RaftCore::start(setup, &disk.0)?, asked: Outputs::new() })
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        let input = match input {
+            Input::Receive { from, message } => Input::Receive { from, message },
+            Input::Request { id, command } => Input::Request { id, command },
+            Input::Written(write) => Input::Written(write),
+            Input::DeadlineReached => Input::DeadlineReached,
+        };
+        self.raft.step(now_ns, input, &mut self.asked);
+        out.take_over(&mut self.asked);
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.raft.deadline_ns()
+    }
+
+    fn message_kind(message: &Self::Message) -> u8 {
+        RaftCore::message_kind(message)
+    }
+
+    fn draw_command(settings: &Self::Settings, client: u16, number: u32, choice: &mut Choice) -> Self::Command {
+        RaftCore::draw_command(settings, client, number, choice)
+    }
+
+    fn command_digest(command: &Self::Command) -> u64 {
+        RaftCore::command_digest(command)
+    }
+
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        RaftCore::promise(from, to, message)
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        self.raft.observe()
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.raft.log_entry(index)
+    }
+
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        self.raft.observe_progress()
+    }
+}

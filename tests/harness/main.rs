@@ -1,0 +1,160 @@
+//! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
+
+mod toy;
+
+use sim::{Campaign, Clients, DiskPlan, FailureKind, Network, Plan, Scenario, run_plan, run_seed};
+use toy::{Habit, Toy};
+
+const MS: u64 = 1_000_000;
+
+fn plan(habit: Habit) -> Plan<Habit> {
+    Plan {
+        nodes: 3,
+        duration_ns: 500 * MS,
+        settings: habit,
+        network: Network {
+            latency_ns: (MS, 5 * MS),
+            loss_ppm: 10_000,
+            duplication_ppm: 0,
+            reordering_ppm: 0,
+            reordering_ns: 0,
+        },
+        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
+        clock_drift_ppm: vec![0; 3],
+        clients: Clients::Open { every_ns: 20 * MS },
+        faults: Vec::new(),
+    }
+}
+
+fn scenario(habit: Habit) -> Scenario<Toy> {
+    Scenario::new("toy", "a protocol with a habit", &[], move |_| plan(habit))
+}
+
+fn failure(habit: Habit) -> sim::Failure {
+    run_seed(&scenario(habit), 1).expect("a plan").failure.expect("a failure")
+}
+
+#[test]
+fn a_protocol_that_does_no_harm_passes() {
+    assert_eq!(run_plan::<Toy>(&plan(Habit::Chats), 1).expect("a plan").failure, None);
+}
+
+#[test]
+fn a_panic_is_a_crash_with_its_message_and_place() {
+    let failure = failure(Habit::Panics);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Crash, "crash"));
+    assert!(failure.detail.contains("the toy is broken") && failure.detail.contains("toy.rs"), "{}", failure.detail);
+    assert!(failure.event > 0);
+}
+
+#[test]
+fn a_node_that_stops_itself_is_a_crash() {
+    let failure = failure(Habit::Stops);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Crash, "crash"));
+}
+
+#[test]
+fn a_node_that_cannot_start_is_a_crash() {
+    assert_eq!(failure(Habit::CannotStart).kind, FailureKind::Crash);
+}
+
+#[test]
+fn a_node_that_refuses_an_honest_message_is_a_safety_failure() {
+    let failure = failure(Habit::Refuses);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Safety, "honest_peers"));
+}
+
+#[test]
+fn a_usurper_breaks_election_safety() {
+    let failure = failure(Habit::Usurps);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Safety, "election_safety"));
+}
+
+/// A subject with a source of randomness of its own, as an unordered map would be one.
+#[test]
+fn a_failing_run_that_does_not_repeat_itself_is_a_divergence() {
+    let failure = failure(Habit::Wavers);
+    assert_eq!(failure.kind, FailureKind::Divergence, "{}", failure.detail);
+    assert!(failure.event > 0);
+}
+
+#[test]
+fn a_signature_is_the_same_for_other_seeds() {
+    let signature = |seed| run_seed(&scenario(Habit::Usurps), seed).expect("a plan").failure.expect("a failure").signature;
+    assert_eq!(signature(1), signature(2));
+}
+
+#[test]
+fn another_seed_is_another_run_and_the_same_seed_the_same() {
+    let hash = |seed| run_plan::<Toy>(&plan(Habit::Chats), seed).expect("a plan").trace_hash;
+    assert_eq!(hash(1), hash(1));
+    assert_ne!(hash(1), hash(2));
+}
+
+#[test]
+fn a_campaign_does_not_depend_on_the_number_of_threads() {
+    let campaign = |jobs| {
+        let report = Campaign { seeds: 10..60, jobs, fail_fast: false }.run(&scenario(Habit::Chats), |_| true);
+        let report = report.expect("plans");
+        (report.trace_hash, report.runs, report.events)
+    };
+    assert_eq!(campaign(1), campaign(4));
+}
+
+#[test]
+fn fail_fast_ends_with_the_first_failing_seed_however_many_threads() {
+    for jobs in [1, 4] {
+        let campaign = Campaign { seeds: 5..500, jobs, fail_fast: true };
+        let report = campaign.run(&scenario(Habit::Usurps), |_| true).expect("plans");
+        assert_eq!((report.runs, report.failures.len(), report.failures[0].0), (1, 1, 5));
+    }
+}
+
+#[test]
+fn without_fail_fast_every_failing_seed_is_reported_in_order() {
+    let campaign = Campaign { seeds: 5..25, jobs: 3, fail_fast: false };
+    let report = campaign.run(&scenario(Habit::Usurps), |_| true).expect("plans");
+    let seeds: Vec<u64> = report.failures.iter().map(|(seed, _)| *seed).collect();
+    assert_eq!(seeds, (5..25).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_watcher_that_has_seen_enough_ends_the_campaign_without_a_gap() {
+    let campaign = Campaign { seeds: 0..1_000_000, jobs: 3, fail_fast: false };
+    let report = campaign.run(&scenario(Habit::Chats), |report| report.runs < 20).expect("plans");
+    assert!((20..200).contains(&report.runs), "{}", report.runs);
+    let again = Campaign { seeds: 0..report.runs, jobs: 1, fail_fast: false }.run(&scenario(Habit::Chats), |_| true);
+    assert_eq!(again.expect("plans").trace_hash, report.trace_hash);
+}
+
+#[test]
+fn a_failing_test_says_what_broke_and_how_to_have_it_again() {
+    let panic = std::panic::catch_unwind(|| sim::check(&scenario(Habit::Usurps), 3)).expect_err("it fails");
+    let text = panic.downcast_ref::<String>().expect("a message");
+    for words in ["election_safety", "RAFT_SIM_SEED=0x", "cargo test", "LEADER"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+}
+
+#[test]
+fn a_run_that_grows_without_end_is_ended() {
+    let failure = failure(Habit::Storms);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Liveness, "runaway"));
+}
+
+#[test]
+fn a_plan_that_makes_no_sense_is_refused_with_the_field() {
+    let refused = |change: fn(&mut Plan<Habit>)| {
+        let mut plan = plan(Habit::Chats);
+        change(&mut plan);
+        run_plan::<Toy>(&plan, 1).expect_err("must be refused").field
+    };
+    assert_eq!(refused(|plan| plan.nodes = 0), "nodes");
+    assert_eq!(refused(|plan| plan.nodes = 8), "nodes");
+    assert_eq!(refused(|plan| plan.duration_ns = 0), "duration_ns");
+    assert_eq!(refused(|plan| plan.duration_ns = u64::MAX), "duration_ns");
+    assert_eq!(refused(|plan| plan.clock_drift_ppm.clear()), "clock_drift_ppm");
+    assert_eq!(refused(|plan| plan.clock_drift_ppm[0] = 900_000), "clock_drift_ppm");
+    assert_eq!(refused(|plan| plan.network.latency_ns = (2, 1)), "network.latency_ns");
+    assert_eq!(refused(|plan| plan.clients = Clients::Open { every_ns: 0 }), "clients.every_ns");
+}

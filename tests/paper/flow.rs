@@ -1,0 +1,233 @@
+//! §5.3, Figure 2 (nextIndex, matchIndex): how much a leader sends ahead, when it repeats itself, and what it makes of
+//! replies that arrive late, twice or in the wrong order.
+
+use crate::lone_node::{HEARTBEAT_MS, LoneNode, node};
+use crate::messages::{accepted, at, conflict};
+
+/// A leader of term 3 whose log holds `[1, 1, 1, 3]`, known to match everywhere, and then ten proposals.
+fn leader_ten_ahead() -> LoneNode {
+    let mut leader = node().term(3).log([1, 1, 1]).steady_leader();
+    for command in 0..10 {
+        leader.propose(command);
+    }
+    leader
+}
+
+// §5.3: until the logs are known to meet, entries sent ahead would most likely be refused.
+#[test]
+fn a_follower_whose_log_is_unknown_gets_one_append_at_a_time() {
+    let mut leader = node().leader();
+    assert_eq!(leader.propose(7).sends_to(2), []);
+    assert_eq!(leader.propose(8).sends_to(2), []);
+    assert_eq!(leader.receive(2, accepted(1, 1)).batches_to(2), [2], "all that it missed, in one");
+}
+
+// §5.3: a leader need not wait for one append's reply before it sends the next.
+#[test]
+fn entries_are_sent_ahead_of_their_acknowledgements() {
+    let mut leader = node().steady_leader();
+    for (command, prev) in [(7, 1), (8, 2), (9, 3)] {
+        let appends = leader.propose(command).appends_to(2);
+        assert_eq!((appends.len(), appends[0].prev), (1, at(prev, 1)));
+    }
+}
+
+#[test]
+fn nothing_is_sent_beyond_the_window() {
+    let mut leader = node().max_entries_in_flight(3).steady_leader();
+    let sent: Vec<_> = (0..5).map(|command| leader.propose(command).batches_to(2).len()).collect();
+    assert_eq!(sent, [1, 1, 1, 0, 0]);
+}
+
+#[test]
+fn an_acknowledgement_moves_the_window_forward() {
+    let mut leader = node().max_entries_in_flight(3).steady_leader();
+    (0..8).for_each(|command| drop(leader.propose(command)));
+    let appends = leader.receive(2, accepted(1, 3)).appends_to(2);
+    // Entries 2 to 4 filled the window; 2 and 3 are acknowledged, so 5 and 6 may follow.
+    assert_eq!((appends[0].prev, appends.iter().map(|append| append.entries.len()).sum::<usize>()), (at(4, 1), 2));
+}
+
+#[test]
+fn each_follower_has_a_window_of_its_own() {
+    let mut leader = node().max_entries_in_flight(2).steady_leader();
+    (0..2).for_each(|command| drop(leader.propose(command)));
+    leader.receive(3, accepted(1, 3));
+    let effects = leader.propose(7);
+    assert_eq!((effects.sends_to(2).len(), effects.sends_to(3).len()), (0, 1));
+}
+
+// The window is full and all its messages are lost: the reply to a heartbeat says where the follower stands.
+#[test]
+fn a_heartbeats_reply_frees_a_full_window() {
+    let mut leader = node().max_entries_in_flight(2).steady_leader();
+    (0..4).for_each(|command| drop(leader.propose(command)));
+    let beat = leader.deadline().appends_to(2);
+    assert_eq!((beat[0].prev, beat[0].entries.len()), (at(3, 1), 0));
+    assert_eq!(leader.receive(2, conflict(1, 3, at(1, 1))).appends_to(2)[0].prev, at(1, 1));
+}
+
+// "The most entries sent ahead of a follower's acknowledgement": a probe is sent ahead of it like any other.
+#[test]
+fn a_probe_keeps_to_the_window() {
+    let mut leader = node().log(vec![1; 10]).max_entries_in_flight(2).leader();
+    assert_eq!(leader.receive(2, conflict(2, 10, at(0, 0))).batches_to(2), [2]);
+}
+
+#[test]
+fn an_append_carries_no_more_than_a_batch() {
+    let mut leader = node().log(vec![1; 10]).max_entries_per_append(4).leader();
+    // The first one that a probe of an empty log gets, then the rest as fast as the window allows.
+    assert_eq!(leader.receive(2, conflict(2, 10, at(0, 0))).batches_to(2), [4]);
+    assert_eq!(leader.receive(2, accepted(2, 4)).batches_to(2), [4, 3]);
+}
+
+#[test]
+fn a_batch_is_cut_to_what_the_window_leaves() {
+    let mut leader = node().log(vec![1; 10]).max_entries_per_append(4).max_entries_in_flight(6).leader();
+    leader.receive(2, conflict(2, 10, at(0, 0)));
+    assert_eq!(leader.receive(2, accepted(2, 4)).batches_to(2), [4, 2]);
+}
+
+// §5.3: "the leader retries AppendEntries RPCs indefinitely"
+#[test]
+fn a_lost_probe_is_repeated_after_the_next_heartbeat() {
+    let mut leader = node().log([1, 1, 1]).leader();
+    leader.receive(2, conflict(2, 3, at(1, 1)));
+    let beat = leader.deadline().appends_to(2);
+    assert_eq!(beat[0].prev, at(1, 1));
+    let appends = leader.receive(2, accepted(2, 1)).appends_to(2);
+    assert_eq!((appends[0].prev, appends[0].entries.len()), (at(1, 1), 3));
+}
+
+// §5.3: an append in a pipeline was lost, so those behind it are refused.
+#[test]
+fn a_gap_in_the_pipeline_is_filled_from_where_the_follower_stands() {
+    let mut leader = leader_ten_ahead();
+    let appends = leader.receive(2, conflict(3, 6, at(5, 3))).appends_to(2);
+    assert_eq!((appends.len(), appends[0].prev), (1, at(5, 3)));
+    assert_eq!(appends[0].entries.len(), 9, "entries 6 to 14");
+}
+
+// §5.3: one gap makes as many refusals as there were appends behind it.
+#[test]
+fn the_other_refusals_of_the_same_gap_are_not_answered_again() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, conflict(3, 6, at(5, 3)));
+    for prev in 7..14 {
+        assert_eq!(leader.receive(2, conflict(3, prev, at(5, 3))).0, [], "refusal of {prev}");
+    }
+}
+
+// Figure 2: matchIndex "increases monotonically"
+#[test]
+fn an_old_acknowledgement_takes_nothing_back() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 9));
+    let before = leader.progress_of(2);
+    for late in [4, 5, 8, 9] {
+        leader.receive(2, accepted(3, late));
+        assert_eq!(leader.progress_of(2), before, "after a late {late}");
+    }
+}
+
+// Figure 2: replies overtake each other.
+#[test]
+fn an_acknowledgement_stands_for_all_before_it() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 14));
+    assert_eq!(leader.progress_of(2), (14, 15));
+}
+
+// §5.3: a refusal of something that has been acknowledged since.
+#[test]
+fn an_old_refusal_takes_nothing_back() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 9));
+    let before = leader.progress_of(2);
+    for late in [0, 1, 4, 9] {
+        assert_eq!(leader.receive(2, conflict(3, late, at(0, 0))).0, [], "refusal of {late}");
+        assert_eq!(leader.progress_of(2), before, "refusal of {late}");
+    }
+}
+
+// §5.3: while probing, only the refusal of the last probe counts.
+#[test]
+fn a_duplicated_refusal_of_a_probe_is_ignored() {
+    let mut leader = node().log([1, 1, 1, 2, 2, 2]).leader();
+    leader.receive(2, conflict(3, 6, at(3, 1)));
+    let before = leader.progress_of(2);
+    assert_eq!(leader.receive(2, conflict(3, 6, at(3, 1))).0, []);
+    assert_eq!(leader.progress_of(2), before);
+}
+
+// §5.3: an acknowledgement from before the gap says nothing about where the search has got to.
+#[test]
+fn a_late_acknowledgement_does_not_end_the_search() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, conflict(3, 10, at(9, 3)));
+    assert_eq!(leader.receive(2, accepted(3, 6)).sends_to(2), []);
+    assert_eq!(leader.propose(10).sends_to(2), []);
+}
+
+// Figure 2: matchIndex < nextIndex, whatever a refusal says.
+#[test]
+fn the_next_entry_to_send_stays_above_what_matches() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 6));
+    leader.receive(2, conflict(3, 9, at(2, 1)));
+    let (matched, next) = leader.progress_of(2);
+    assert_eq!((matched, next), (6, 7));
+}
+
+// §5.2: "repeat during idle periods to prevent election timeouts" (Figure 2)
+#[test]
+fn an_idle_leader_sends_heartbeats_to_all_again_and_again() {
+    let mut leader = node().of(5).steady_leader();
+    for _interval in 0..3 {
+        let effects = leader.deadline();
+        assert_eq!(effects.receivers(), [2, 3, 4, 5]);
+        assert!((2..=5).all(|follower| effects.batches_to(follower) == [0]));
+        assert_eq!(leader.patience().as_millis(), u128::from(HEARTBEAT_MS));
+    }
+}
+
+// Figure 2: "during idle periods": what carries entries tells the follower as well that the leader is there.
+#[test]
+fn a_follower_that_has_just_been_sent_entries_gets_no_heartbeat() {
+    let mut leader = node().steady_leader();
+    leader.wait_ms(HEARTBEAT_MS / 2);
+    leader.propose(7);
+    let effects = leader.deadline();
+    assert_eq!(effects.sends(), []);
+    assert_eq!(leader.patience().as_millis(), u128::from(HEARTBEAT_MS / 2));
+    assert_eq!(leader.deadline().receivers(), [2, 3]);
+}
+
+// The same, follower by follower: 2 is not sent the proposal, since nothing is known of its log.
+#[test]
+fn a_busy_follower_does_not_silence_the_heartbeat_of_another() {
+    let mut leader = node().leader();
+    leader.receive(3, accepted(1, 1));
+    leader.wait_ms(HEARTBEAT_MS / 2);
+    assert_eq!(leader.propose(7).receivers(), [3]);
+    assert_eq!(leader.deadline().receivers(), [2]);
+}
+
+// An unreachable follower costs a heartbeat an interval, not the whole log.
+#[test]
+fn a_silent_follower_is_sent_heartbeats_only() {
+    let mut leader = node().log(vec![1; 20]).leader();
+    for command in 0..20 {
+        assert_eq!(leader.propose(command).sends_to(2), []);
+        assert_eq!(leader.deadline().batches_to(2), [0]);
+    }
+}
+
+// §5.3: acknowledged, durable or not, only what is known to match is skipped for good.
+#[test]
+fn an_acknowledgement_below_what_was_sent_leaves_the_rest_on_its_way() {
+    let mut leader = leader_ten_ahead();
+    assert_eq!(leader.receive(2, accepted(3, 5)).sends_to(2), []);
+    assert_eq!(leader.progress_of(2), (5, 15));
+}
