@@ -2,7 +2,7 @@
 //!
 //! A server must not answer on the strength of something that a crash can take back (Figure 2:
 //! "updated on stable storage before responding to RPCs"). Everything here is about this node's
-//! own disk; [`Raft::released`](crate::Raft) judges what was withheld when a write completes.
+//! own disk; `Raft::persisted` judges what was withheld again when a write completes.
 
 use alloc::collections::VecDeque;
 

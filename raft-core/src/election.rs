@@ -20,6 +20,7 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         if self.term >= Term::LIMIT {
             // No term is left to campaign in; staying silent is safe.
             self.role = Role::Follower(Follower::new(None, deadline));
+            self.announce_role(effects);
             return;
         }
         self.term = self.term.next();

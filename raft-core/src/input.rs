@@ -41,8 +41,15 @@ pub enum InputError {
     UnknownSender(NodeId),
     /// The node cannot have sent itself a message.
     SentByItself,
-    /// The message's term is above [`Term::LIMIT`].
+    /// The message's term is 0, in which nobody is elected, or above [`Term::LIMIT`].
     TermOutOfRange(Term),
+    /// A candidate's last entry is of a later term than the one it campaigns in.
+    CandidateAheadOfItself {
+        /// The term of its last entry.
+        last: Term,
+        /// The term it campaigns in.
+        term: Term,
+    },
     /// Terms must not fall along a log, nor exceed the leader's.
     EntryTermsOutOfOrder {
         /// The first entry that breaks the rule.
@@ -54,6 +61,11 @@ pub enum InputError {
         term: Term,
         /// The server that also claims to lead.
         from: NodeId,
+    },
+    /// A leader sends another entry than it sent before in the same term, though leaders only append (Figure 3).
+    LeaderContradictsItself {
+        /// The first entry that differs.
+        index: LogIndex,
     },
     /// A follower claims to hold what this leader never had.
     MatchBeyondLog {
@@ -79,6 +91,12 @@ impl fmt::Display for InputError {
             }
             Self::SecondLeader { term, from } => {
                 write!(f, "{from:?} claims to lead term {term}, which has another leader")
+            }
+            Self::CandidateAheadOfItself { last, term } => {
+                write!(f, "a candidate of term {term} has an entry of term {last}")
+            }
+            Self::LeaderContradictsItself { index } => {
+                write!(f, "the leader sends an entry {index} that differs from the one it sent before")
             }
             Self::MatchBeyondLog { match_index, last_index } => {
                 write!(f, "follower claims index {match_index}, the leader's log ends at {last_index}")

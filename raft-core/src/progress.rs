@@ -52,7 +52,7 @@ impl Progress {
     pub(crate) fn allowance(&self, per_append: usize, in_flight: u64) -> usize {
         match self.flow {
             Flow::Probe { outstanding: true } => 0,
-            Flow::Probe { outstanding: false } => per_append,
+            Flow::Probe { outstanding: false } => per_append.min(usize::try_from(in_flight).unwrap_or(per_append)),
             Flow::Replicate => {
                 let ahead = self.next_index.0 - self.match_index.0 - 1;
                 per_append.min(usize::try_from(in_flight.saturating_sub(ahead)).unwrap_or(per_append))
@@ -91,10 +91,12 @@ impl Progress {
             Flow::Probe { .. } => prev_index != self.next_index.previous(),
             Flow::Replicate => prev_index <= self.match_index,
         };
-        if is_late {
+        let next_index = meet.next().min(prev_index).max(self.match_index.next());
+        // A follower that refuses even what it has acknowledged cannot be brought in line by asking again at once.
+        if is_late || next_index >= self.next_index {
             return false;
         }
-        self.next_index = meet.next().min(prev_index).max(self.match_index.next());
+        self.next_index = next_index;
         self.flow = Flow::Probe { outstanding: false };
         true
     }

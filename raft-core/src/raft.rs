@@ -142,8 +142,10 @@ impl<P: Clone, R: Rng> Raft<P, R> {
             Input::Persisted { sequence } => self.persisted(sequence, effects),
             Input::DeadlineReached => self.deadline_reached(effects),
         }
-        self.persist_unsaved(effects);
         self.check_invariants(effects);
+        if !self.is_stopped {
+            self.persist_unsaved(effects);
+        }
         Ok(())
     }
 
@@ -174,9 +176,9 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         if !self.durability.completed(sequence) {
             return;
         }
+        self.apply_committed(effects);
         match &self.role {
             Role::Follower(_) => {
-                self.apply_committed(effects);
                 self.send_owed_vote(effects);
                 self.send_owed_append_reply(effects);
             }
@@ -185,10 +187,7 @@ impl<P: Clone, R: Rng> Raft<P, R> {
                     self.open_the_polls(effects);
                 }
             }
-            Role::Leader(_) => {
-                self.advance_leader_commit(effects);
-                self.apply_committed(effects);
-            }
+            Role::Leader(_) => self.advance_leader_commit(effects),
         }
     }
 
@@ -216,7 +215,8 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     /// The one chain that all indexes obey. Broken, the node stops before it acts on nonsense.
     fn check_invariants(&mut self, effects: &mut Vec<Effect<P>>) {
         let (applied, committed, last) = (self.last_applied, self.commit_index, self.log.last_index());
-        if !(applied <= committed && committed <= last) {
+        let is_ordered = applied <= committed && committed <= last;
+        if !is_ordered && !self.is_stopped {
             self.stop(FatalError::IndexOrder { applied, committed, last }, effects);
         }
     }

@@ -8,8 +8,8 @@ use raft_core::{
 };
 use serde::{Deserialize, Serialize};
 use sim::{
-    Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
-    TermAndVote,
+    AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Role,
+    Setup, Subject, TermAndVote,
 };
 
 use crate::kv::{Answer, Command, Map, Value, Verb};
@@ -19,6 +19,7 @@ use crate::kv::{Answer, Command, Map, Value, Verb};
 pub struct RaftCore {
     raft: Raft<Command, Choice>,
     map: Map,
+    applied: AppliedDigest,
     /// The answers to the entries applied last, the first of them to the entry at `answers_from`.
     answers: Vec<Answer>,
     answers_from: LogIndex,
@@ -75,6 +76,7 @@ impl Subject for RaftCore {
         Ok(Self {
             raft,
             map: Map::default(),
+            applied: AppliedDigest::default(),
             answers: Vec::new(),
             answers_from: LogIndex(0),
             log_changed_from: None,
@@ -180,6 +182,7 @@ impl Subject for RaftCore {
             },
             commit_index: self.raft.commit_index().0,
             applied_index: self.raft.last_applied().0,
+            applied: Some(self.applied),
             last_index: self.raft.log().last_index().0,
             log_changed_from: self.log_changed_from.take().map(|index| index.0),
         })
@@ -208,6 +211,7 @@ impl RaftCore {
                 self.answers.clear();
                 self.answers_from = first;
                 for entry in self.raft.log().slice(first..=last) {
+                    self.applied.give(identify(entry).digest);
                     self.answers.push(match &entry.payload {
                         Payload::Command(command) => self.map.apply(command),
                         Payload::Noop => Answer::Done,

@@ -62,7 +62,8 @@ pub use run::{RunReport, finish, record_seed, run_plan, run_seed};
 pub use runner::check;
 pub use scenario::Scenario;
 pub use subject::{
-    Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote,
+    AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
+    TermAndVote,
 };
 pub use trace::TraceLine;
 pub use world::World;

@@ -165,7 +165,7 @@ pub struct RequestId {
     pub number: u32,
 }
 
-/// What became of a request.
+/// What became of a request. One whose outcome is not known is not answered.
 #[derive(Clone, Debug)]
 pub enum Response<Answer> {
     /// It took effect.
@@ -175,7 +175,7 @@ pub enum Response<Answer> {
         /// Where it stands in the log, for protocols that have one.
         index: Option<u64>,
     },
-    /// It had no effect here; ask the leader.
+    /// It had no effect and never will; ask the leader.
     NotLeader {
         /// The leader, where known.
         leader: Option<NodeId>,
@@ -293,10 +293,23 @@ pub struct Observation {
     pub commit_index: u64,
     /// The last entry its state machine was given.
     pub applied_index: u64,
+    /// All that its state machine was given; `None` where the subject does not keep count.
+    pub applied: Option<AppliedDigest>,
     /// Where its log ends, in memory.
     pub last_index: u64,
     /// The lowest index at which the log has changed since the last observation.
     pub log_changed_from: Option<u64>,
+}
+
+/// All that a state machine was given, in order, in one number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct AppliedDigest(u64);
+
+impl AppliedDigest {
+    /// The state machine is given the entry of `digest`: [`LogEntry::NO_COMMAND`] where it holds none.
+    pub fn give(&mut self, digest: u64) {
+        self.0 = (self.0.rotate_left(5) ^ digest).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    }
 }
 
 /// What identifies a log entry: equal for equal entries, and different for different ones but for chance.

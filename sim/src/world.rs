@@ -39,6 +39,7 @@ pub struct World<S: Subject> {
     trace: Trace,
     counts: FaultCounts,
     deliveries: u64,
+    event_limit: u64,
     failure: Option<Failure>,
     outputs: Outputs<S>,
     responses: Vec<(RequestId, Response<S::Answer>)>,
@@ -66,6 +67,8 @@ struct Host<S: Subject> {
     paused_by: Option<usize>,
     /// What arrived while the node stood still.
     backlog: Vec<Event<S>>,
+    /// The requests that this incarnation was given and has not answered.
+    asked: Vec<RequestId>,
     writes: VecDeque<<S::Disk as Disk>::Write>,
     /// When the last write completes: writes complete in order.
     writes_end_ns: u64,
@@ -83,6 +86,24 @@ struct Alarms {
 }
 
 const NEVER: u64 = u64::MAX;
+
+/// A run may have this many events at one instant, and on average this many a millisecond: ten times what the busiest
+/// honest runs have.
+const MOST_EVENTS_AT_ONCE: u64 = 20_000;
+const MOST_EVENTS_PER_MS: u64 = 200;
+
+impl<S: Subject> Host<S> {
+    /// A request is answered at most once.
+    fn answered(&mut self, node: NodeId, id: RequestId) -> Result<(), Box<Violation>> {
+        let RequestId { client, number } = id;
+        let Some(place) = self.asked.iter().position(|asked| *asked == id) else {
+            let detail = format!("{node} answers request {number} of client {client} twice, or without being asked");
+            return Err(Violation::new("acknowledged", detail));
+        };
+        self.asked.swap_remove(place);
+        Ok(())
+    }
+}
 
 impl Alarms {
     fn new() -> Self {
@@ -122,6 +143,7 @@ impl<S: Subject> World<S> {
             downed_by: None,
             paused_by: None,
             backlog: Vec::new(),
+            asked: Vec::new(),
             writes: VecDeque::new(),
             writes_end_ns: 0,
             disk_delay: choices.of_node(Kind::DiskDelay, node),
@@ -144,6 +166,7 @@ impl<S: Subject> World<S> {
             trace: Trace::default(),
             counts: FaultCounts::default(),
             deliveries: 0,
+            event_limit: MOST_EVENTS_AT_ONCE,
             failure: None,
             outputs: Outputs::new(),
             responses: Vec::new(),
@@ -215,7 +238,24 @@ impl<S: Subject> World<S> {
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }
+        if self.trace.events > self.event_limit {
+            self.extend_event_limit();
+        }
         self.failure.is_none()
+    }
+
+    /// A run that has more events than any sane protocol is ended: its timers stand still, or its messages multiply.
+    fn extend_event_limit(&mut self) {
+        self.event_limit = MOST_EVENTS_AT_ONCE + MOST_EVENTS_PER_MS * (self.now_ns / 1_000_000);
+        if self.trace.events > self.event_limit {
+            let detail = format!(
+                "{} events in {} ms, with {} more to come",
+                self.trace.events,
+                self.now_ns / 1_000_000,
+                self.queue.len()
+            );
+            self.fail(FailureKind::Liveness, &Violation::new("runaway", detail));
+        }
     }
 
     /// The run is over: whatever was taken on trust on the way is looked at now.
@@ -318,6 +358,9 @@ impl<S: Subject> World<S> {
         let place = node.index();
         let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
         let local_ns = self.clocks[place].local_ns(self.now_ns);
+        if let Input::Request { id, .. } = &input {
+            self.hosts[place].asked.push(*id);
+        }
         subject.step(local_ns, input, &mut self.outputs);
         let mut refused = None;
         let mut stopped = None;
@@ -325,7 +368,10 @@ impl<S: Subject> World<S> {
             match output {
                 Output::Send { to, message } => self.send(node, to, message)?,
                 Output::Write(write) => self.write(node, local_ns, write)?,
-                Output::Respond { id, response } => self.responses.push((id, response)),
+                Output::Respond { id, response } => {
+                    self.hosts[place].answered(node, id)?;
+                    self.responses.push((id, response));
+                }
                 Output::Refused(reason) => refused = Some(reason),
                 Output::Stopped(reason) => stopped = Some(reason),
             }
@@ -528,7 +574,7 @@ impl<S: Subject> World<S> {
             // Judged where it is said: whether and when the client hears of it changes nothing.
             match &response {
                 Response::Done { index, .. } => self.checkers.done(id, *index)?,
-                Response::NotLeader { .. } | Response::NoEffect => self.checkers.abandoned(id),
+                Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
             }
             let client = &mut self.clients[usize::from(id.client)];
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
@@ -641,6 +687,7 @@ impl<S: Subject> World<S> {
         self.paused = self.paused.without(node);
         host.backlog.clear();
         host.incarnation += 1;
+        host.asked.clear();
         host.writes_end_ns = self.now_ns;
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);

@@ -69,7 +69,11 @@ fn any_fault(nodes: u8, duration_ms: u64) -> impl Strategy<Value = TimedFault> {
         (some(), lasts_ns()).prop_map(|(side, for_ns)| Fault::Partition { side, for_ns }),
         (some(), some(), lasts_ns()).prop_map(|(from, to, for_ns)| Fault::OneWayPartition { from, to, for_ns }),
         (some(), lasts_ns()).prop_map(|(nodes, for_ns)| Fault::Pause { nodes, for_ns }),
-        (some(), lasts_ns(), lasts_ns()).prop_map(|(nodes, extra_ns, for_ns)| Fault::SlowDisk { nodes, extra_ns, for_ns }),
+        (some(), lasts_ns(), lasts_ns()).prop_map(|(nodes, extra_ns, for_ns)| Fault::SlowDisk {
+            nodes,
+            extra_ns,
+            for_ns
+        }),
     ];
     (0..duration_ms, fault).prop_map(|(at_ms, fault)| TimedFault { at_ns: at_ms * MS, fault })
 }

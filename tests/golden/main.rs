@@ -70,7 +70,10 @@ fn trace_hashes() {
         let seeds = if scenario.name == "bench" { 1 } else { 4 };
         for seed in 0..seeds {
             let report = sim::run_seed(&scenario, seed).expect("the plan makes sense");
-            table += &format!("{:<12} seed {seed}  {:016x}  {:>6} events\n", scenario.name, report.trace_hash, report.events);
+            table += &format!(
+                "{:<12} seed {seed}  {:016x}  {:>6} events\n",
+                scenario.name, report.trace_hash, report.events
+            );
         }
     }
     let swarm = catalogue::find("swarm", None).expect("the catalogue has it");

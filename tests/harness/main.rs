@@ -80,7 +80,8 @@ fn a_failing_run_that_does_not_repeat_itself_is_a_divergence() {
 
 #[test]
 fn a_signature_is_the_same_for_other_seeds() {
-    let signature = |seed| run_seed(&scenario(Habit::Usurps), seed).expect("a plan").failure.expect("a failure").signature;
+    let signature =
+        |seed| run_seed(&scenario(Habit::Usurps), seed).expect("a plan").failure.expect("a failure").signature;
     assert_eq!(signature(1), signature(2));
 }
 

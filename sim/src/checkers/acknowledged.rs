@@ -1,7 +1,7 @@
 //! What a client was told is so: an acknowledged command is committed where the answer says, and stands behind
-//! every command that was acknowledged before it was asked for.
+//! every command that was acknowledged before it was asked for. A refused command is never committed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::failure::Violation;
 use crate::subject::{LogEntry, RequestId};
@@ -14,6 +14,8 @@ pub struct Acknowledged {
     /// By client, in the order in which they were asked.
     open: Vec<VecDeque<Open>>,
     last_acknowledged: u64,
+    /// The digests of the refused commands.
+    refused: BTreeSet<u64>,
 }
 
 /// A request without an answer.
@@ -46,6 +48,35 @@ impl Acknowledged {
         open.remove(place)
     }
 
+    /// The client is told that its command has had no effect and never will; `committed` is committed.
+    ///
+    /// # Errors
+    /// Where it is committed.
+    pub fn refused(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
+        let Some(Open { digest, not_before, .. }) = self.close(id) else { return Ok(()) };
+        self.refused.insert(digest);
+        // Whatever was committed before it was asked for cannot be it.
+        let since = committed.get(not_before as usize..).unwrap_or_default();
+        if since.iter().any(|entry| entry.digest == digest) {
+            return Err(contradicted(id));
+        }
+        Ok(())
+    }
+
+    /// `entry` is newly committed.
+    ///
+    /// # Errors
+    /// Where a client was told that it never would be.
+    pub fn committed(&self, entry: LogEntry) -> Result<(), Box<Violation>> {
+        if self.refused.is_empty() || !self.refused.contains(&entry.digest) {
+            return Ok(());
+        }
+        Err(Violation::new(
+            NAME,
+            "a command is committed of which its client was told that it has no effect".to_owned(),
+        ))
+    }
+
     /// The client is told that its command took effect at `index` of the log, of which `committed` is committed.
     ///
     /// # Errors
@@ -72,4 +103,10 @@ impl Acknowledged {
         self.last_acknowledged = self.last_acknowledged.max(index);
         Ok(())
     }
+}
+
+fn contradicted(id: RequestId) -> Box<Violation> {
+    let RequestId { client, number } = id;
+    let detail = format!("client {client} was told that its command {number} has no effect, and it is committed");
+    Violation::new(NAME, detail)
 }

@@ -4,6 +4,7 @@
 //! facts, at a cost of what changed.
 
 pub mod acknowledged;
+pub mod applied;
 pub mod commit_rule;
 pub mod durability;
 pub mod election_safety;
@@ -17,12 +18,13 @@ pub mod promises;
 pub mod state_machine_safety;
 
 use acknowledged::Acknowledged;
+use applied::Applied;
 use durability::Durability;
 use election_safety::ElectionSafety;
 use leader_completeness::LeaderCompleteness;
 use log_matching::LogMatching;
 use one_vote::OneVote;
-use progress_order::ProgressOrder;
+use progress_order::{Acknowledgements, ProgressOrder};
 use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
@@ -50,12 +52,16 @@ pub const ALL: &[About] = &[
         property: "no two servers hold different entries for committed at one index",
     },
     About { name: "commit_rule", property: "a leader counts replicas only for entries of its own term" },
-    About { name: "progress_order", property: "a follower's match index never falls, and lies below its next index" },
+    About {
+        name: "progress_order",
+        property: "a follower's match index is what it acknowledged, never falls, and lies below its next index",
+    },
+    About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
     About { name: "monotonic_term", property: "a term never falls, not even across a crash" },
     About { name: "monotonic_commit", property: "a commit index never falls within an incarnation" },
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
     About { name: "durability", property: "what is committed stays on the disks of a majority" },
-    About { name: "acknowledged", property: "what a client was told is committed, in real-time order" },
+    About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
 ];
 
@@ -71,6 +77,9 @@ pub(crate) struct Checkers {
     state_machine_safety: StateMachineSafety,
     durability: Durability,
     acknowledged: Acknowledged,
+    applied: Applied,
+    /// Whether the subject says what its messages promise.
+    makes_promises: bool,
 }
 
 /// A node as it was last seen.
@@ -80,6 +89,7 @@ struct NodeView {
     log: Vec<LogEntry>,
     progress_order: ProgressOrder,
     durable: TermAndVote,
+    acknowledgements: Acknowledgements,
 }
 
 impl Checkers {
@@ -95,6 +105,8 @@ impl Checkers {
             state_machine_safety: StateMachineSafety::default(),
             durability: Durability::new(nodes),
             acknowledged: Acknowledged::default(),
+            applied: Applied::default(),
+            makes_promises: false,
         }
     }
 
@@ -122,7 +134,11 @@ impl Checkers {
         promises::made(node, promise, entry, disk)?;
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
-            Promise::Log { .. } => Ok(()),
+            Promise::Log { term, index } => {
+                self.makes_promises = true;
+                self.nodes[node.index()].acknowledgements.made(term, index);
+                Ok(())
+            }
         }
     }
 
@@ -189,12 +205,26 @@ impl Checkers {
             monotonic::term(node, before.term_and_vote.term, now.term_and_vote.term)?;
             self.one_vote.remembered(node, before.term_and_vote, now.term_and_vote)?;
         }
+        let term = now.term_and_vote.term;
+        let is_newly_elected =
+            now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
+        if is_newly_elected {
+            self.election_safety.leader(node, term, self.quorum)?;
+        }
         self.check_log(node, &before, &now, subject)?;
-        self.check_leader(node, &before, &now)?;
+        if is_newly_elected {
+            let log = &self.nodes[node.index()].log;
+            self.leader_completeness.elected(node, term, log, self.state_machine_safety.log())?;
+        }
         if now.commit_index != before.commit_index {
             self.check_commit(node, &before, &now, disks)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
+        if let Some(digest) = now.applied
+            && now.applied != before.applied
+        {
+            self.applied.given(node, now.applied_index, digest)?;
+        }
         Ok(true)
     }
 
@@ -238,20 +268,12 @@ impl Checkers {
             view.log.push(entry);
         }
         // What the node held for committed must still be there, and still the same.
+        if now.last_index < before.commit_index {
+            let detail = format!("{node} drops entries that it held for committed, from {} on", now.last_index + 1);
+            return Err(Violation::new("state_machine_safety", detail));
+        }
         for index in from..=before.commit_index.min(view.log.len() as u64) {
             self.state_machine_safety.committed(node, index, view.log[(index - 1) as usize])?;
-        }
-        Ok(())
-    }
-
-    fn check_leader(&mut self, node: NodeId, before: &Observation, now: &Observation) -> Result<(), Box<Violation>> {
-        let term = now.term_and_vote.term;
-        let is_newly_elected =
-            now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
-        if is_newly_elected {
-            self.election_safety.leader(node, term, self.quorum)?;
-            let log = &self.nodes[node.index()].log;
-            self.leader_completeness.elected(node, term, log, self.state_machine_safety.log())?;
         }
         Ok(())
     }
@@ -276,6 +298,8 @@ impl Checkers {
             let entry = view.log[(index - 1) as usize];
             if self.state_machine_safety.committed(node, index, entry)? {
                 is_news = true;
+                self.applied.committed(entry);
+                self.acknowledged.committed(entry)?;
                 self.leader_completeness.committed(term, index, entry, &self.log_matching)?;
             }
         }
@@ -286,9 +310,11 @@ impl Checkers {
     }
 
     fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
-        let order = &mut self.nodes[node.index()].progress_order;
         for (follower, match_index, next_index) in subject.observe_progress() {
-            order.observed(node, term, follower, match_index, next_index)?;
+            self.nodes[node.index()].progress_order.observed(node, term, follower, match_index, next_index)?;
+            if self.makes_promises {
+                self.nodes[follower.index()].acknowledgements.back(node, term, follower, match_index)?;
+            }
         }
         Ok(())
     }
@@ -297,6 +323,12 @@ impl Checkers {
         self.acknowledged.invoked(id, digest);
     }
 
+    /// A client is told that its command has no effect.
+    pub(crate) fn refused(&mut self, id: RequestId) -> Result<(), Box<Violation>> {
+        self.acknowledged.refused(id, self.state_machine_safety.log())
+    }
+
+    /// A client no longer waits.
     pub(crate) fn abandoned(&mut self, id: RequestId) {
         self.acknowledged.abandoned(id);
     }

@@ -1,10 +1,52 @@
-//! What a leader knows of a follower is never taken back: within a term `match_index` does not fall, and it stays
-//! below `next_index` (Figure 2).
+//! What a leader knows of a follower is true and is never taken back: within a term `match_index` does not fall, stays
+//! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term.
 
 use crate::failure::Violation;
 use crate::node::{MAX_NODES, NodeId};
 
 const NAME: &str = "progress_order";
+
+/// Remembers what one follower has acknowledged, by term: a deposed leader may hear of it late.
+#[derive(Clone, Debug, Default)]
+pub struct Acknowledgements {
+    /// Terms, ascending, each with the last index acknowledged in it.
+    last: Vec<(u64, u64)>,
+}
+
+impl Acknowledgements {
+    /// The follower acknowledges `index` in `term`.
+    pub fn made(&mut self, term: u64, index: u64) {
+        match self.last.last_mut() {
+            Some((latest, known)) if *latest == term => *known = index.max(*known),
+            _ => match self.last.binary_search_by_key(&term, |(term, _)| *term) {
+                Ok(place) => self.last[place].1 = index.max(self.last[place].1),
+                Err(place) => self.last.insert(place, (term, index)),
+            },
+        }
+    }
+
+    fn in_term(&self, term: u64) -> u64 {
+        match self.last.last() {
+            Some((latest, index)) if *latest == term => *index,
+            _ => self.last.binary_search_by_key(&term, |(term, _)| *term).map_or(0, |place| self.last[place].1),
+        }
+    }
+
+    /// `leader`, in `term`, holds `follower` to match up to `match_index`.
+    ///
+    /// # Errors
+    /// Where the follower has not said so in this term.
+    pub fn back(&self, leader: NodeId, term: u64, follower: NodeId, match_index: u64) -> Result<(), Box<Violation>> {
+        let said = self.in_term(term);
+        if match_index <= said {
+            return Ok(());
+        }
+        Err(Violation::new(
+            NAME,
+            format!("{leader} holds {follower} to match up to {match_index} in term {term}, which has said {said}"),
+        ))
+    }
+}
 
 /// Remembers one leader's view of its followers.
 #[derive(Clone, Debug, Default)]
