@@ -248,9 +248,12 @@ impl Checkers {
         subject: &S,
     ) -> Result<(), Box<Violation>> {
         // A log that is longer or shorter has changed, whatever the subject says of it.
-        let shortest = before.last_index.min(now.last_index);
-        let resized_from = (before.last_index != now.last_index).then_some(shortest + 1);
-        let Some(from) = now.log_changed_from.into_iter().chain(resized_from).min() else { return Ok(()) };
+        let resized_from = before.last_index.min(now.last_index) + 1;
+        let from = match now.log_changed_from {
+            Some(from) => from.min(resized_from),
+            None if before.last_index == now.last_index => return Ok(()),
+            None => resized_from,
+        };
         let was_leading = before.role == Role::Leader && before.term_and_vote.term == now.term_and_vote.term;
         if was_leading && now.role == Role::Leader {
             leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
@@ -311,7 +314,12 @@ impl Checkers {
 
     fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
         for (follower, match_index, next_index) in subject.observe_progress() {
-            self.nodes[node.index()].progress_order.observed(node, term, follower, match_index, next_index)?;
+            let order = &mut self.nodes[node.index()].progress_order;
+            // Most events move what the leader knows of one follower, or of none.
+            if !order.is_news(term, follower, match_index, next_index) {
+                continue;
+            }
+            order.observed(node, term, follower, match_index, next_index)?;
             if self.makes_promises {
                 self.nodes[follower.index()].acknowledgements.back(node, term, follower, match_index)?;
             }

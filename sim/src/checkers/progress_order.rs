@@ -53,9 +53,21 @@ impl Acknowledgements {
 pub struct ProgressOrder {
     term: u64,
     match_index: [u64; MAX_NODES],
+    next_index: [u64; MAX_NODES],
 }
 
 impl ProgressOrder {
+    /// Whether that is not just what was observed last.
+    #[inline]
+    pub(super) fn is_news(&self, term: u64, follower: NodeId, match_index: u64, next_index: u64) -> bool {
+        let place = follower.index();
+        // A next index of 0 is never lawful, so what was never observed is always news.
+        term != self.term
+            || next_index != self.next_index[place]
+            || match_index != self.match_index[place]
+            || next_index == 0
+    }
+
     /// `leader`, in `term`, holds `follower` to match up to `match_index` and sends it `next_index` next.
     ///
     /// # Errors
@@ -79,6 +91,7 @@ impl ProgressOrder {
             ));
         }
         *known = match_index;
+        self.next_index[follower.index()] = next_index;
         if match_index >= next_index {
             return Err(Violation::new(
                 NAME,
