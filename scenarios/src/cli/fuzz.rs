@@ -11,7 +11,7 @@ use sim::environment::Environment;
 use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
 
 use super::args::FuzzArgs;
-use super::{VERSION, exit, hex, numbers, open, print, print_json, summary, target_options};
+use super::{VERSION, exit, hex, numbers, open, print, print_json, replay_command, summary, target_options};
 
 const USUAL_COUNT: u64 = 20_000;
 
@@ -61,11 +61,6 @@ fn interruptible() -> Result<&'static AtomicBool, String> {
     })
     .map_err(|error| format!("Ctrl-C: {error}"))?;
     Ok(&IS_INTERRUPTED)
-}
-
-/// The command that shows a failing run.
-pub(super) fn replay_command(seed: u64, options: &str) -> String {
-    format!("raft-sim replay {seed:#x}{options}")
 }
 
 /// How far the campaign is, on a terminal.

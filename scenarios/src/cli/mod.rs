@@ -85,6 +85,11 @@ fn target_options(target: &Target) -> String {
     options
 }
 
+/// The command that shows a failing run.
+fn replay_command(seed: u64, options: &str) -> String {
+    format!("raft-sim replay {seed:#x}{options}")
+}
+
 /// Prints the answer. A reader that has gone away is none of our business.
 fn print(text: &str) -> Result<(), String> {
     match writeln!(io::stdout().lock(), "{text}") {

@@ -7,9 +7,8 @@ use std::time::Duration;
 use scenarios::cluster_files::ClusterFiles;
 use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
 
-use super::fuzz::replay_command;
 use super::numbers::{grouped, per_second, ratio, spoken};
-use super::{VERSION, hex};
+use super::{VERSION, hex, replay_command};
 
 /// How many signatures are shown.
 const SHOWN_SIGNATURES: usize = 10;

@@ -1,0 +1,93 @@
+//! Disks: a write is submitted, and completes later; a crash settles what had not completed.
+
+use super::World;
+use super::event::Event;
+use crate::failure::Violation;
+use crate::faults::FaultClass;
+use crate::node::NodeId;
+use crate::subject::{Disk, Input, Subject};
+
+impl<S: Subject> World<S> {
+    pub(super) fn write(
+        &mut self,
+        node: NodeId,
+        local_ns: u64,
+        write: <S::Disk as Disk>::Write,
+    ) -> Result<(), Box<Violation>> {
+        let place = node.index();
+        let delay_ns = self.disk_delay_ns(node);
+        let host = &mut self.hosts[place];
+        if delay_ns == 0 && host.writes.is_empty() {
+            self.store(node, &write)?;
+            if let Some(subject) = &mut self.subjects[place] {
+                subject.step(local_ns, Input::Written(write), &mut self.outputs);
+            }
+            return Ok(());
+        }
+        host.writes_end_ns = host.writes_end_ns.max(self.now_ns + delay_ns);
+        host.writes.push_back(write);
+        self.queue.push(host.writes_end_ns, Event::Written { node, incarnation: host.incarnation });
+        Ok(())
+    }
+
+    pub(super) fn disk_delay_ns(&mut self, node: NodeId) -> u64 {
+        let host = &mut self.hosts[node.index()];
+        let mut delay_ns = match self.plan.disk.write_ns {
+            (0, 0) => 0,
+            range => host.disk_delay.within(range),
+        };
+        if let Some((extra_ns, until_ns)) = host.slow
+            && self.now_ns < until_ns
+        {
+            self.counts[FaultClass::SlowDisk] += 1;
+            delay_ns += host.disk_delay.within((0, extra_ns));
+        }
+        delay_ns
+    }
+
+    pub(super) fn store(&mut self, node: NodeId, write: &<S::Disk as Disk>::Write) -> Result<(), Box<Violation>> {
+        let disk = &mut self.disks[node.index()];
+        disk.write(write);
+        self.checkers.disk_changed(node, disk, S::Disk::changes_log_from(write))
+    }
+
+    pub(super) fn written(&mut self, node: NodeId, incarnation: u32) -> Result<(), Box<Violation>> {
+        let host = &mut self.hosts[node.index()];
+        if host.incarnation != incarnation {
+            self.trace.note(self.now_ns, || format!("{node} a write of before the crash"));
+            return Ok(());
+        }
+        let Some(write) = host.writes.pop_front() else { return Ok(()) };
+        self.trace.note(self.now_ns, || format!("{node} write is durable"));
+        self.store(node, &write)?;
+        self.step_node(node, Input::Written(write))
+    }
+
+    /// What a crash leaves of the writes under way: some of the first, and perhaps a part of the next.
+    pub(super) fn settle_writes(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        let place = node.index();
+        let host = &mut self.hosts[place];
+        let mut writes = std::mem::take(&mut host.writes);
+        if writes.is_empty() {
+            return Ok(());
+        }
+        let kept = match self.plan.disk.loses {
+            true => host.crash.below(writes.len() as u64 + 1) as usize,
+            false => writes.len(),
+        };
+        if kept < writes.len() {
+            self.counts[FaultClass::LostWrite] += 1;
+        }
+        let cut = writes.get(kept).filter(|_| self.plan.disk.tears);
+        let torn = cut.and_then(|write| S::Disk::torn(write, &mut host.crash));
+        if torn.is_some() {
+            self.counts[FaultClass::TornWrite] += 1;
+        }
+        self.trace.note_change(|| format!("keeps {kept} of {} writes under way", writes.len()));
+        writes.truncate(kept);
+        for write in writes.iter().chain(&torn) {
+            self.store(node, write)?;
+        }
+        Ok(())
+    }
+}

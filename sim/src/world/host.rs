@@ -1,0 +1,76 @@
+//! The machines that nodes run on, and their alarm clocks.
+
+use std::collections::VecDeque;
+
+use super::event::Event;
+use crate::choices::Choice;
+use crate::failure::Violation;
+use crate::node::{MAX_NODES, NodeId};
+use crate::subject::{Disk, RequestId, Subject};
+
+/// When nothing wakes a node.
+pub(super) const NEVER: u64 = u64::MAX;
+
+/// The machine that a node runs on.
+#[derive(Clone, Debug)]
+pub(super) struct Host<S: Subject> {
+    pub(super) incarnation: u32,
+    /// The fault that took the node down, and that will bring it back.
+    pub(super) downed_by: Option<usize>,
+    pub(super) paused_by: Option<usize>,
+    /// What arrived while the node stood still.
+    pub(super) backlog: Vec<Event<S>>,
+    /// The requests that this incarnation was given and has not answered.
+    pub(super) asked: Vec<RequestId>,
+    pub(super) writes: VecDeque<<S::Disk as Disk>::Write>,
+    /// When the last write completes: writes complete in order.
+    pub(super) writes_end_ns: u64,
+    pub(super) disk_delay: Choice,
+    pub(super) crash: Choice,
+    /// How much slower the disk is, and until when.
+    pub(super) slow: Option<(u64, u64)>,
+}
+
+/// When each node wants to be woken, in the world's time.
+#[derive(Clone, Debug)]
+pub(super) struct Alarms {
+    pub(super) at_ns: [u64; MAX_NODES],
+    pub(super) next: usize,
+}
+
+impl<S: Subject> Host<S> {
+    /// A request is answered at most once.
+    pub(super) fn answered(&mut self, node: NodeId, id: RequestId) -> Result<(), Box<Violation>> {
+        let RequestId { client, number } = id;
+        let Some(place) = self.asked.iter().position(|asked| *asked == id) else {
+            let detail = format!("{node} answers request {number} of client {client} twice, or without being asked");
+            return Err(Violation::new("acknowledged", detail));
+        };
+        self.asked.swap_remove(place);
+        Ok(())
+    }
+}
+
+impl Alarms {
+    pub(super) fn new() -> Self {
+        Self { at_ns: [NEVER; MAX_NODES], next: 0 }
+    }
+
+    pub(super) fn set(&mut self, node: NodeId, at_ns: u64) {
+        let place = node.index();
+        if self.at_ns[place] == at_ns {
+            return;
+        }
+        self.at_ns[place] = at_ns;
+        if at_ns < self.at_ns[self.next] {
+            self.next = place;
+        } else if place == self.next {
+            // The first of the earliest, so that ties are broken by node.
+            self.next = (0..MAX_NODES).min_by_key(|place| self.at_ns[*place]).unwrap_or(0);
+        }
+    }
+
+    pub(super) fn next(&self) -> (u64, NodeId) {
+        (self.at_ns[self.next], NodeId(self.next as u8))
+    }
+}

@@ -1,0 +1,126 @@
+//! Faults: how each strikes, and how it ends.
+
+use super::World;
+use super::event::Event;
+use super::host::NEVER;
+use crate::failure::Violation;
+use crate::faults::FaultClass;
+use crate::node::{NodeId, NodeSet};
+use crate::plan::Fault;
+use crate::subject::Subject;
+
+impl<S: Subject> World<S> {
+    pub(super) fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        let fault = self.plan.faults[number].fault;
+        self.trace.note(self.now_ns, || format!("FAULT {fault:?}"));
+        let lasts_ns = match fault {
+            Fault::Partition { for_ns, .. } => {
+                self.counts[FaultClass::Partition] += 1;
+                self.links.cut(fault);
+                for_ns
+            }
+            Fault::OneWayPartition { for_ns, .. } => {
+                self.counts[FaultClass::OneWayPartition] += 1;
+                self.links.cut(fault);
+                for_ns
+            }
+            Fault::Crash { nodes, down_ns } => {
+                for node in self.members(nodes) {
+                    self.crash(node, number)?;
+                }
+                down_ns
+            }
+            Fault::Pause { nodes, for_ns } => {
+                for node in self.members(nodes) {
+                    self.pause(node, number);
+                }
+                for_ns
+            }
+            Fault::SlowDisk { nodes, extra_ns, for_ns } => {
+                for node in self.members(nodes) {
+                    self.hosts[node.index()].slow = Some((extra_ns, self.now_ns.saturating_add(for_ns)));
+                }
+                return Ok(());
+            }
+        };
+        self.queue.push(self.now_ns.saturating_add(lasts_ns), Event::FaultEnds { fault: number });
+        Ok(())
+    }
+
+    pub(super) fn fault_ends(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        let fault = self.plan.faults[number].fault;
+        self.trace.note(self.now_ns, || format!("FAULT ENDS {fault:?}"));
+        match fault {
+            Fault::Partition { .. } | Fault::OneWayPartition { .. } => self.links.heal(fault),
+            Fault::Crash { nodes, .. } => {
+                for node in self.members(nodes) {
+                    self.restart(node, number)?;
+                }
+            }
+            Fault::Pause { nodes, .. } => {
+                for node in self.members(nodes) {
+                    self.resume(node, number);
+                }
+            }
+            Fault::SlowDisk { .. } => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn members(&self, nodes: NodeSet) -> impl Iterator<Item = NodeId> + use<S> {
+        NodeId::all(self.plan.nodes).filter(move |node| nodes.contains(*node))
+    }
+
+    pub(super) fn crash(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
+        let host = &mut self.hosts[node.index()];
+        if host.downed_by.is_some() {
+            return Ok(());
+        }
+        host.downed_by = Some(fault);
+        host.paused_by = None;
+        self.paused = self.paused.without(node);
+        host.backlog.clear();
+        host.incarnation += 1;
+        host.asked.clear();
+        host.writes_end_ns = self.now_ns;
+        self.subjects[node.index()] = None;
+        self.alarms.set(node, NEVER);
+        self.counts[FaultClass::Crash] += 1;
+        self.settle_writes(node)
+    }
+
+    pub(super) fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
+        let host = &mut self.hosts[node.index()];
+        if host.downed_by != Some(fault) {
+            return Ok(());
+        }
+        host.downed_by = None;
+        self.start(node)
+    }
+
+    pub(super) fn pause(&mut self, node: NodeId, fault: usize) {
+        let host = &mut self.hosts[node.index()];
+        if host.downed_by.is_none() && host.paused_by.is_none() {
+            host.paused_by = Some(fault);
+            self.paused = self.paused.with(node);
+            self.alarms.set(node, NEVER);
+            self.counts[FaultClass::Pause] += 1;
+        }
+    }
+
+    pub(super) fn resume(&mut self, node: NodeId, fault: usize) {
+        let host = &mut self.hosts[node.index()];
+        if host.paused_by != Some(fault) {
+            return;
+        }
+        host.paused_by = None;
+        self.paused = self.paused.without(node);
+        // What waited in its buffers comes first, then its timer, which ran on meanwhile.
+        for event in host.backlog.drain(..) {
+            self.queue.push(self.now_ns, event);
+        }
+        if let Some(deadline_ns) = self.subjects[node.index()].as_ref().and_then(S::deadline_ns) {
+            self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
+        }
+    }
+}

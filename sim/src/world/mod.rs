@@ -1,0 +1,439 @@
+//! The world of one run: nodes, their clocks and disks, the network between them, clients and faults.
+
+mod disks;
+mod event;
+mod host;
+mod injection;
+mod requests;
+
+use std::collections::VecDeque;
+
+use event::Event;
+use host::{Alarms, Host, NEVER};
+
+use crate::checkers::Checkers;
+use crate::choices::{Choices, Kind};
+use crate::clients::Client;
+use crate::clock::Clock;
+use crate::failure::{Failure, FailureKind, Violation};
+use crate::faults::{FaultClass, FaultCounts};
+use crate::network::Links;
+use crate::node::{NodeId, NodeSet};
+use crate::plan::{Clients, Plan, PlanError};
+use crate::queue::Queue;
+use crate::subject::{Input, Output, Outputs, Promise, RequestId, Response, Setup, Subject};
+use crate::trace::{self, Trace, TraceLine};
+
+/// A run that is under way.
+///
+/// Executes one event after the other, in order of virtual time, and lets every checker look after each. It is
+/// `Clone` where its subject is: the future can be tried from any event on.
+#[derive(Clone, Debug)]
+pub struct World<S: Subject> {
+    plan: Plan<S::Settings>,
+    choices: Choices,
+    now_ns: u64,
+    queue: Queue<Event<S>>,
+    /// `None` for a node that is down.
+    subjects: Vec<Option<S>>,
+    disks: Vec<S::Disk>,
+    hosts: Vec<Host<S>>,
+    clocks: Vec<Clock>,
+    /// Who stands still.
+    paused: NodeSet,
+    alarms: Alarms,
+    links: Links,
+    clients: Vec<Client>,
+    checkers: Checkers,
+    trace: Trace,
+    counts: FaultCounts,
+    deliveries: u64,
+    event_limit: u64,
+    failure: Option<Failure>,
+    outputs: Outputs<S>,
+    responses: Vec<(RequestId, Response<S::Answer>)>,
+}
+
+/// A run may have this many events at one instant, and on average this many a millisecond: ten times what the busiest
+/// honest runs have.
+const MOST_EVENTS_AT_ONCE: u64 = 20_000;
+const MOST_EVENTS_PER_MS: u64 = 200;
+
+impl<S: Subject> World<S> {
+    /// The world of `seed` with `plan`, at time 0: all nodes up, nothing sent.
+    ///
+    /// # Errors
+    /// Where the plan makes no sense.
+    pub fn new(plan: Plan<S::Settings>, seed: u64) -> Result<Self, PlanError> {
+        plan.validate()?;
+        let choices = Choices::new(seed);
+        let nodes = plan.nodes;
+        let host = |node: NodeId| Host {
+            incarnation: 0,
+            downed_by: None,
+            paused_by: None,
+            backlog: Vec::new(),
+            asked: Vec::new(),
+            writes: VecDeque::new(),
+            writes_end_ns: 0,
+            disk_delay: choices.of_node(Kind::DiskDelay, node),
+            crash: choices.of_node(Kind::Crash, node),
+            slow: None,
+        };
+        let mut world = Self {
+            choices,
+            now_ns: 0,
+            queue: Queue::new(),
+            subjects: NodeId::all(nodes).map(|_| None).collect(),
+            disks: vec![S::Disk::default(); usize::from(nodes)],
+            hosts: NodeId::all(nodes).map(host).collect(),
+            clocks: plan.clock_drift_ppm.iter().map(|drift_ppm| Clock::new(*drift_ppm)).collect(),
+            paused: NodeSet::default(),
+            alarms: Alarms::new(),
+            links: Links::new(plan.network, choices, nodes, S::MESSAGE_KINDS.len()),
+            clients: Client::all(choices, plan.clients),
+            checkers: Checkers::new(nodes),
+            trace: Trace::default(),
+            counts: FaultCounts::default(),
+            deliveries: 0,
+            event_limit: MOST_EVENTS_AT_ONCE,
+            failure: None,
+            outputs: Outputs::new(),
+            responses: Vec::new(),
+            plan,
+        };
+        world.counts[FaultClass::ClockDrift] =
+            world.plan.clock_drift_ppm.iter().filter(|drift| **drift != 0).count() as u64;
+        for node in NodeId::all(nodes) {
+            if let Err(violation) = world.start(node) {
+                world.fail(FailureKind::Safety, &violation);
+            }
+        }
+        world.schedule_plan();
+        Ok(world)
+    }
+
+    /// The same, with every event kept in words.
+    ///
+    /// # Errors
+    /// Where the plan makes no sense.
+    pub fn recording(plan: Plan<S::Settings>, seed: u64) -> Result<Self, PlanError> {
+        let mut world = Self::new(plan, seed)?;
+        world.trace = Trace::recording();
+        Ok(world)
+    }
+
+    fn schedule_plan(&mut self) {
+        for (fault, timed) in self.plan.faults.iter().enumerate() {
+            self.queue.push(timed.at_ns, Event::FaultStarts { fault });
+        }
+        for (client, state) in (0..).zip(&mut self.clients) {
+            let first_ns = match self.plan.clients {
+                Clients::Closed { think_ns, .. } => state.choice.within(think_ns),
+                Clients::Open { every_ns } => every_ns,
+            };
+            self.queue.push(first_ns, Event::ClientWakes { client });
+        }
+    }
+
+    /// Executes events until the plan's end or the first failure.
+    pub fn run(&mut self) {
+        while self.step() {}
+    }
+
+    /// Executes the next event. Returns whether there was one, and the run may go on after it.
+    pub fn step(&mut self) -> bool {
+        if self.failure.is_some() {
+            return false;
+        }
+        let (alarm_ns, sleeper) = self.alarms.next();
+        // Where both are due at one instant, what was sent comes before who waited for it.
+        let result = if let Some((at_ns, event)) = self.queue.pop_until(alarm_ns.min(self.plan.duration_ns - 1)) {
+            self.trace.events += 1;
+            self.now_ns = at_ns;
+            self.trace.fold(at_ns);
+            self.execute(event)
+        } else if alarm_ns >= self.plan.duration_ns {
+            self.end();
+            return false;
+        } else {
+            self.trace.events += 1;
+            self.now_ns = alarm_ns;
+            self.trace.fold(alarm_ns);
+            self.trace.fold(u64::from(sleeper.0));
+            self.trace.note(alarm_ns, || format!("{sleeper} deadline"));
+            self.step_node(sleeper, Input::DeadlineReached)
+        };
+        self.trace.end_event();
+        if let Err(violation) = result {
+            self.fail(FailureKind::Safety, &violation);
+        }
+        if self.trace.events > self.event_limit {
+            self.extend_event_limit();
+        }
+        self.failure.is_none()
+    }
+
+    /// A run that has more events than any sane protocol is ended: its timers stand still, or its messages multiply.
+    fn extend_event_limit(&mut self) {
+        self.event_limit = MOST_EVENTS_AT_ONCE + MOST_EVENTS_PER_MS * (self.now_ns / 1_000_000);
+        if self.trace.events > self.event_limit {
+            let detail = format!(
+                "{} events in {} ms, with {} more to come",
+                self.trace.events,
+                self.now_ns / 1_000_000,
+                self.queue.len()
+            );
+            self.fail(FailureKind::Liveness, &Violation::new("runaway", detail));
+        }
+    }
+
+    /// The run is over: whatever was taken on trust on the way is looked at now.
+    fn end(&mut self) {
+        for (node, subject) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
+            let audit = subject.as_ref().map_or(Ok(()), |subject| self.checkers.audit(node, subject));
+            if let Err(violation) = audit {
+                return self.fail(FailureKind::Safety, &violation);
+            }
+        }
+    }
+
+    fn fail(&mut self, kind: FailureKind, violation: &Violation) {
+        self.outputs.clear();
+        if self.failure.is_none() {
+            let Violation { checker, detail } = violation;
+            self.failure = Some(Failure::new(kind, checker, detail.clone(), self.trace.events, self.now_ns));
+        }
+    }
+
+    /// The run ends with a panic that happened in a node.
+    pub(crate) fn fail_with_panic(&mut self, message: String) {
+        self.failure = Some(Failure::new(FailureKind::Crash, "crash", message, self.trace.events, self.now_ns));
+    }
+
+    fn execute(&mut self, event: Event<S>) -> Result<(), Box<Violation>> {
+        self.trace.fold(event.tag());
+        if !self.paused.is_empty()
+            && let Some(node) = event.addressee()
+            && self.paused.contains(node)
+        {
+            self.trace.note(self.now_ns, || format!("{node} stands still, {} waits", event.name()));
+            self.hosts[node.index()].backlog.push(event);
+            return Ok(());
+        }
+        match event {
+            Event::Deliver { from, to, message, .. } => self.deliver(from, to, message),
+            Event::Written { node, incarnation } => self.written(node, incarnation),
+            Event::Request { to, id, command } => self.request(to, id, command),
+            Event::Response { id, response } => {
+                self.respond(id, &response);
+                Ok(())
+            }
+            Event::ClientWakes { client } => self.client_wakes(client),
+            Event::ClientGivesUp { id } => {
+                self.client_gives_up(id);
+                Ok(())
+            }
+            Event::FaultStarts { fault } => self.fault_starts(fault),
+            Event::FaultEnds { fault } => self.fault_ends(fault),
+        }
+    }
+
+    // ---- Messages ----
+
+    fn deliver(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
+        // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
+        if !self.links.is_open(from, to) {
+            self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  (cut off)", S::describe(&message)));
+            return Ok(());
+        }
+        if self.subjects[to.index()].is_none() {
+            self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  ({to} is down)", S::describe(&message)));
+            return Ok(());
+        }
+        self.deliveries += 1;
+        self.trace.note(self.now_ns, || format!("{from} ──▶ {to}  {}", S::describe(&message)));
+        self.step_node(to, Input::Receive { from, message })
+    }
+
+    fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
+        if let Some(promise) = S::promise(from, to, &message) {
+            let entry = match (promise, &self.subjects[from.index()]) {
+                (Promise::Log { index, .. }, Some(subject)) => subject.log_entry(index),
+                _ => None,
+            };
+            self.checkers.promised(from, promise, entry, &self.disks[from.index()])?;
+        }
+        let kind = S::message_kind(&message);
+        let arrivals = self.links.route(from, to, kind, &mut self.counts);
+        match arrivals {
+            [Some(delay_ns), None] => {
+                self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
+            }
+            [None, _] => {}
+            [Some(first_ns), Some(second_ns)] => {
+                for delay_ns in [first_ns, second_ns] {
+                    let message = message.clone();
+                    self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    // ---- Nodes ----
+
+    /// Gives a node one input, does what it asks for, and lets the checkers look.
+    fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Box<Violation>> {
+        let place = node.index();
+        let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
+        let local_ns = self.clocks[place].local_ns(self.now_ns);
+        if let Input::Request { id, .. } = &input {
+            self.hosts[place].asked.push(*id);
+        }
+        subject.step(local_ns, input, &mut self.outputs);
+        let mut refused = None;
+        let mut stopped = None;
+        while let Some(output) = self.outputs.next() {
+            match output {
+                Output::Send { to, message } => self.send(node, to, message)?,
+                Output::Write(write) => self.write(node, local_ns, write)?,
+                Output::Respond { id, response } => {
+                    self.hosts[place].answered(node, id)?;
+                    self.responses.push((id, response));
+                }
+                Output::Refused(reason) => refused = Some(reason),
+                Output::Stopped(reason) => stopped = Some(reason),
+            }
+        }
+        self.look(node)?;
+        if let Some(reason) = refused {
+            return Err(Violation::new("honest_peers", format!("{node} refuses an input: {reason}")));
+        }
+        if let Some(reason) = stopped {
+            self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} stops: {reason}")));
+            return Ok(());
+        }
+        if self.responses.is_empty() { Ok(()) } else { self.send_responses() }
+    }
+
+    /// Lets the checkers look at a node that may have changed.
+    fn look(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        let place = node.index();
+        let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
+        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[place].world_ns(deadline));
+        // A deadline that is reached already is due now, not in the past.
+        self.alarms.set(node, alarm_ns.max(self.now_ns));
+        let before = self.trace.is_recording().then(|| *self.checkers.seen(node));
+        let result = self.checkers.stepped(node, subject, &self.disks);
+        let seen = self.checkers.seen(node);
+        if let Some(before) = before {
+            let change = trace::describe_change(node, &before, seen);
+            if !change.is_empty() {
+                self.trace.note_change(|| change);
+            }
+        }
+        if result? {
+            let seen = self.checkers.seen(node);
+            self.trace.fold(seen.term_and_vote.term ^ seen.commit_index << 20);
+            self.trace.fold(seen.last_index << 2 ^ seen.role as u64);
+        }
+        Ok(())
+    }
+
+    fn start(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        let place = node.index();
+        let host = &mut self.hosts[place];
+        let setup = Setup {
+            node,
+            nodes: self.plan.nodes,
+            now_ns: self.clocks[place].local_ns(self.now_ns),
+            settings: &self.plan.settings,
+            jitter: self.choices.jitter(node, host.incarnation),
+        };
+        match S::start(setup, &self.disks[place]) {
+            Ok(mut subject) => {
+                self.checkers.started(node, &mut subject, &self.disks[place])?;
+                self.subjects[place] = Some(subject);
+                self.look(node)
+            }
+            Err(reason) => {
+                self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} cannot start: {reason}")));
+                Ok(())
+            }
+        }
+    }
+
+    // ---- What can be seen of a run ----
+
+    /// Why the run failed, if it did.
+    #[must_use]
+    pub fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// The hash of everything that has happened.
+    #[must_use]
+    pub fn trace_hash(&self) -> u64 {
+        self.trace.hash()
+    }
+
+    /// The hash after each event, where the run is recorded.
+    pub(crate) fn trace_hashes(&self) -> &[u64] {
+        self.trace.hashes()
+    }
+
+    /// Every event in words, where the run is recorded.
+    #[must_use]
+    pub fn timeline(&self) -> &[TraceLine] {
+        self.trace.lines()
+    }
+
+    /// The plan of the run.
+    #[must_use]
+    pub fn plan(&self) -> &Plan<S::Settings> {
+        &self.plan
+    }
+
+    /// How many events have happened.
+    #[must_use]
+    pub fn events(&self) -> u64 {
+        self.trace.events
+    }
+
+    /// How many messages have reached a node.
+    #[must_use]
+    pub fn deliveries(&self) -> u64 {
+        self.deliveries
+    }
+
+    /// How many terms had a leader.
+    #[must_use]
+    pub fn elections(&self) -> u64 {
+        self.checkers.elections()
+    }
+
+    /// How many clients' commands are committed.
+    #[must_use]
+    pub fn commits(&self) -> u64 {
+        self.checkers.commands()
+    }
+
+    /// How often each class of faults took effect.
+    #[must_use]
+    pub fn fault_counts(&self) -> FaultCounts {
+        self.counts
+    }
+
+    /// The time, in nanoseconds from the start.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// The node, unless it is down.
+    #[must_use]
+    pub fn node(&self, node: NodeId) -> Option<&S> {
+        self.subjects.get(node.index())?.as_ref()
+    }
+}

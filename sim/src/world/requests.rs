@@ -1,0 +1,108 @@
+//! Clients: their requests on the way to a node, and its answers on the way back.
+
+use super::World;
+use super::event::Event;
+use crate::failure::Violation;
+use crate::node::NodeId;
+use crate::plan::Clients;
+use crate::subject::{Input, RequestId, Response, Role, Subject};
+
+impl<S: Subject> World<S> {
+    pub(super) fn client_wakes(&mut self, client: u16) -> Result<(), Box<Violation>> {
+        let place = usize::from(client);
+        match self.plan.clients {
+            Clients::Open { every_ns } => {
+                self.queue.push(self.now_ns + every_ns, Event::ClientWakes { client });
+                let Some(leader) = self.current_leader() else { return Ok(()) };
+                let (id, command) = self.begin_request(place);
+                self.trace.note(self.now_ns, || format!("client {client} asks {leader} for {command:?}"));
+                self.step_node(leader, Input::Request { id, command })
+            }
+            Clients::Closed { timeout_ns, .. } => {
+                let (id, command) = self.begin_request(place);
+                let state = &mut self.clients[place];
+                let to = state.target(self.plan.nodes);
+                if let Some(delay_ns) = state.delay_ns(&self.plan.network) {
+                    self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}"));
+                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+                } else {
+                    self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}  (lost)"));
+                }
+                self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id });
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) fn begin_request(&mut self, place: usize) -> (RequestId, S::Command) {
+        let client = &mut self.clients[place];
+        let id = client.begin();
+        let command = S::draw_command(&self.plan.settings, id.client, id.number, &mut client.choice);
+        self.checkers.invoked(id, S::command_digest(&command));
+        (id, command)
+    }
+
+    /// The node that leads the latest term, as far as nodes that are up and running believe.
+    pub(super) fn current_leader(&self) -> Option<NodeId> {
+        NodeId::all(self.plan.nodes)
+            .filter(|node| self.subjects[node.index()].is_some() && !self.paused.contains(*node))
+            .filter(|node| self.checkers.seen(*node).role == Role::Leader)
+            .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
+    }
+
+    pub(super) fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
+        if self.subjects[to.index()].is_none() {
+            self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  ({to} is down)", id.client));
+            return Ok(());
+        }
+        self.trace.note(self.now_ns, || format!("client {} ──▶ {to}  {command:?}", id.client));
+        self.step_node(to, Input::Request { id, command })
+    }
+
+    /// Sends what a node has answered on its way, after the checkers have seen the node.
+    pub(super) fn send_responses(&mut self) -> Result<(), Box<Violation>> {
+        let mut responses = std::mem::take(&mut self.responses);
+        for (id, response) in responses.drain(..) {
+            // Judged where it is said: whether and when the client hears of it changes nothing.
+            match &response {
+                Response::Done { index, .. } => self.checkers.done(id, *index)?,
+                Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
+            }
+            let client = &mut self.clients[usize::from(id.client)];
+            let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
+            if is_remote && let Some(delay_ns) = client.delay_ns(&self.plan.network) {
+                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
+            }
+        }
+        self.responses = responses;
+        Ok(())
+    }
+
+    pub(super) fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) {
+        self.trace.note(self.now_ns, || format!("client {} ◀── {response:?}", id.client));
+        let client = &mut self.clients[usize::from(id.client)];
+        let leader = match response {
+            Response::Done { .. } => client.leader(),
+            Response::NotLeader { leader } => *leader,
+            Response::NoEffect => None,
+        };
+        if client.end(id, leader) {
+            self.client_thinks(id.client);
+        }
+    }
+
+    pub(super) fn client_gives_up(&mut self, id: RequestId) {
+        if self.clients[usize::from(id.client)].end(id, None) {
+            self.trace.note(self.now_ns, || format!("client {} gives up request {}", id.client, id.number));
+            self.checkers.abandoned(id);
+            self.client_thinks(id.client);
+        }
+    }
+
+    pub(super) fn client_thinks(&mut self, client: u16) {
+        if let Clients::Closed { think_ns, .. } = self.plan.clients {
+            let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
+            self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });
+        }
+    }
+}
