@@ -18,8 +18,12 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         self.election_timeout = self.config.draw_election_timeout(&mut self.rng);
         let deadline = self.now.after(self.election_timeout);
         if self.term >= Term::LIMIT {
-            // No term is left to campaign in; staying silent is safe.
-            self.role = Role::Follower(Follower::new(None, deadline));
+            // No term is left to campaign in; staying silent in this one is safe.
+            match &mut self.role {
+                Role::Follower(follower) => (follower.leader, follower.deadline) = (None, deadline),
+                Role::Candidate(candidate) => candidate.deadline = deadline,
+                Role::Leader(_) => return,
+            }
             self.announce_role(effects);
             return;
         }

@@ -43,14 +43,14 @@ pub enum InputError {
     SentByItself,
     /// The message's term is 0, in which nobody is elected, or above [`Term::LIMIT`].
     TermOutOfRange(Term),
-    /// A candidate's last entry is of a later term than the one it campaigns in.
+    /// A candidate's last entry is not of an earlier term than the one it campaigns in, which it has only just begun.
     CandidateAheadOfItself {
         /// The term of its last entry.
         last: Term,
         /// The term it campaigns in.
         term: Term,
     },
-    /// Terms must not fall along a log, nor exceed the leader's.
+    /// Terms start at 1, must not fall along a log, nor exceed the leader's.
     EntryTermsOutOfOrder {
         /// The first entry that breaks the rule.
         index: LogIndex,

@@ -45,7 +45,7 @@ impl<P, R: Rng> Raft<P, R> {
                 }
                 _ => Ok(()),
             },
-            Message::RequestVote(RequestVote { term, last }) if last.term > *term => {
+            Message::RequestVote(RequestVote { term, last }) if last.term >= *term => {
                 Err(InputError::CandidateAheadOfItself { last: last.term, term: *term })
             }
             Message::RequestVote(_) | Message::RequestVoteReply(_) => Ok(()),
@@ -81,7 +81,7 @@ fn validate_entry_terms<P>(append: &AppendEntries<P>) -> Result<(), InputError> 
     if append.prev.term > append.term {
         return Err(InputError::EntryTermsOutOfOrder { index: append.prev.index });
     }
-    let mut bound = append.prev.term;
+    let mut bound = append.prev.term.max(Term(1));
     for (offset, entry) in append.entries.iter().enumerate() {
         if entry.term < bound || entry.term > append.term {
             let index = LogIndex(append.prev.index.0.saturating_add(1 + offset as u64));

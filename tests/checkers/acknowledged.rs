@@ -1,4 +1,4 @@
-//! What a client was told is so.
+//! What a client was told is so, of what took effect and of what never will.
 
 use sim::checkers::acknowledged::Acknowledged;
 use sim::{RequestId, Violation};
@@ -46,6 +46,21 @@ impl Service {
 
     fn tells(self, id: RequestId, index: u64) -> Self {
         self.try_tells(id, index).expect("it is so")
+    }
+
+    /// The client is told that its command has no effect and never will.
+    fn try_refuses(mut self, id: RequestId) -> Result<Self, Box<Violation>> {
+        self.checker.refused(id, &self.committed)?;
+        Ok(self)
+    }
+
+    fn refuses(self, id: RequestId) -> Self {
+        self.try_refuses(id).expect("it is not committed")
+    }
+
+    /// The entry of `term` at `index` is newly committed.
+    fn try_commits(&self, (index, term): (u64, u64)) -> Result<(), Box<Violation>> {
+        self.checker.committed(entry(index, term))
     }
 }
 
@@ -173,4 +188,96 @@ fn an_acknowledgement_that_nobody_waits_for_binds_nobody() {
 fn one_client_may_be_told_of_one_command_after_the_other() {
     let service = Service::default().committed(&[1, 2]).asks(request(1, 0), (1, 1)).tells(request(1, 0), 1);
     assert!(service.asks(request(1, 1), (2, 2)).try_tells(request(1, 1), 2).is_ok());
+}
+
+// ---- Refusals ----
+
+const COMMITTED_AFTER_ALL: &str = "a command is committed of which its client was told that it has no effect";
+
+#[test]
+fn a_refusal_of_a_committed_command_is_rejected() {
+    let service = Service::default().asks(request(3, 8), (2, 1)).committed(&[1, 1]);
+    let words = ["client 3", "command 8", "has no effect", "it is committed"];
+    assert_rejected(service.try_refuses(request(3, 8)), NAME, &words);
+}
+
+#[test]
+fn a_refusal_of_the_first_of_many_committed_commands_is_rejected() {
+    let service = Service::default().asks(request(3, 8), (1, 1)).committed(&[1, 1, 2, 2]);
+    assert_rejected(service.try_refuses(request(3, 8)), NAME, &["client 3", "command 8", "it is committed"]);
+}
+
+#[test]
+fn a_refusal_of_a_command_committed_right_after_an_acknowledged_one_is_rejected() {
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).tells(request(1, 0), 2);
+    let service = service.asks(request(2, 5), (3, 1)).committed(&[1, 1, 1]);
+    assert_rejected(service.try_refuses(request(2, 5)), NAME, &["client 2", "command 5", "it is committed"]);
+}
+
+#[test]
+fn a_refused_command_that_is_committed_later_is_rejected() {
+    let service = Service::default().asks(request(3, 8), (1, 1)).refuses(request(3, 8));
+    assert_rejected(service.try_commits((1, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+}
+
+#[test]
+fn a_refused_command_that_is_committed_long_after_is_rejected() {
+    let service = Service::default().asks(request(3, 8), (4, 1)).refuses(request(3, 8));
+    let service = service.asks(request(3, 9), (1, 1)).committed(&[1]).tells(request(3, 9), 1);
+    assert!(service.try_commits((2, 1)).is_ok());
+    assert!(service.try_commits((3, 1)).is_ok());
+    assert_rejected(service.try_commits((4, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+}
+
+#[test]
+fn the_first_of_several_refused_commands_may_not_be_committed_either() {
+    let service = Service::default().asks(request(1, 0), (1, 1)).asks(request(2, 0), (2, 1));
+    let service = service.refuses(request(1, 0)).refuses(request(2, 0));
+    assert_rejected(service.try_commits((1, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+    assert_rejected(service.try_commits((2, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+}
+
+#[test]
+fn a_command_that_is_nowhere_may_be_refused() {
+    let service = Service::default().asks(request(3, 8), (2, 1));
+    assert!(service.try_refuses(request(3, 8)).is_ok());
+}
+
+#[test]
+fn a_command_whose_place_another_has_taken_may_be_refused() {
+    // A deposed leader had it at index 2, where the leader of term 2 has committed another.
+    let service = Service::default().asks(request(3, 8), (2, 1)).committed(&[1, 2]);
+    assert!(service.try_refuses(request(3, 8)).is_ok());
+}
+
+#[test]
+fn other_commands_may_be_committed_after_a_refusal() {
+    let service = Service::default().asks(request(3, 8), (1, 1)).refuses(request(3, 8));
+    assert!(service.try_commits((1, 2)).is_ok());
+}
+
+#[test]
+fn a_command_that_was_not_refused_may_be_committed() {
+    let service = Service::default().asks(request(1, 0), (1, 1)).asks(request(2, 0), (2, 1)).refuses(request(1, 0));
+    assert!(service.try_commits((2, 1)).is_ok());
+}
+
+#[test]
+fn a_command_whose_client_gave_up_may_be_committed() {
+    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0));
+    assert!(service.try_commits((1, 1)).is_ok());
+}
+
+#[test]
+fn a_refusal_that_nobody_waits_for_binds_nobody() {
+    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0)).refuses(request(1, 0));
+    assert!(service.try_commits((1, 1)).is_ok());
+}
+
+#[test]
+fn a_client_may_ask_again_after_a_refusal() {
+    let service = Service::default().asks(request(1, 0), (7, 1)).refuses(request(1, 0));
+    let service = service.asks(request(1, 1), (1, 1)).committed(&[1]);
+    assert!(service.try_commits((1, 1)).is_ok());
+    assert!(service.try_tells(request(1, 1), 1).is_ok());
 }

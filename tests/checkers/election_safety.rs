@@ -100,6 +100,12 @@ fn votes_for_another_candidate_elect_nobody() {
 }
 
 #[test]
+fn a_vote_that_has_moved_on_the_disk_is_not_counted_for_the_first_candidate() {
+    let history = cluster_of(3).votes(4, N1, &[N1, N3]).votes(4, N2, &[N3]);
+    assert_rejected(history.leads(N1, 4), NAME, &["n1", "term 4", "{n1}", "no majority"]);
+}
+
+#[test]
 fn votes_of_two_terms_do_not_add_up() {
     let history = cluster_of(5).votes(2, N1, &[N1, N2]).votes(3, N1, &[N1, N3]);
     assert_rejected(history.leads(N1, 3), NAME, &["n1", "term 3", "{n1 n3}"]);
@@ -110,6 +116,16 @@ fn a_vote_that_is_durable_only_after_the_election_is_too_late() {
     let mut history = cluster_of(3).votes(2, N1, &[N1]);
     assert_rejected(history.checker.leader(N1, 2, 2), NAME, &["{n1}"]);
     assert!(history.votes(2, N1, &[N3]).leads(N1, 2).is_ok());
+}
+
+#[test]
+fn a_vote_may_be_written_to_the_disk_again() {
+    assert!(cluster_of(3).votes(4, N1, &[N1, N3, N3]).leads(N1, 4).is_ok());
+}
+
+#[test]
+fn a_vote_of_a_later_term_takes_none_away() {
+    assert!(cluster_of(3).votes(4, N1, &[N1, N3]).votes(5, N2, &[N2, N3]).leads(N1, 4).is_ok());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Log entries by their terms: as in the paper's figures, an entry is what its index and term say.
 
-use sim::LogEntry;
+use sim::{AppliedDigest, LogEntry};
 
 /// The entry of `term` at `index`.
 pub(crate) fn entry(index: u64, term: u64) -> LogEntry {
@@ -15,4 +15,11 @@ pub(crate) fn forged(index: u64, term: u64) -> LogEntry {
 /// The log whose entries are of these terms.
 pub(crate) fn log(terms: &[u64]) -> Vec<LogEntry> {
     (1..).zip(terms).map(|(index, term)| entry(index, *term)).collect()
+}
+
+/// What a state machine has been given after these entries.
+pub(crate) fn given(entries: &[LogEntry]) -> AppliedDigest {
+    let mut digest = AppliedDigest::default();
+    entries.iter().for_each(|entry| digest.give(entry.digest));
+    digest
 }

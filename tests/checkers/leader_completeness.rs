@@ -12,7 +12,7 @@ const NAME: &str = "leader_completeness";
 
 /// A cluster's leaders and commits, in the order in which they became known.
 #[derive(Default, Debug)]
-pub(crate) struct Leaders {
+struct Leaders {
     checker: LeaderCompleteness,
     logs: LogMatching,
     committed: Vec<LogEntry>,
@@ -20,18 +20,18 @@ pub(crate) struct Leaders {
 
 impl Leaders {
     /// `node` is elected in `term` with the log of these terms.
-    pub(crate) fn try_elects(mut self, node: NodeId, term: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
+    fn try_elects(mut self, node: NodeId, term: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
         let log = self.sees(node, terms);
         self.checker.elected(node, term, &log, &self.committed)?;
         Ok(self)
     }
 
-    pub(crate) fn elects(self, node: NodeId, term: u64, terms: &[u64]) -> Self {
+    fn elects(self, node: NodeId, term: u64, terms: &[u64]) -> Self {
         self.try_elects(node, term, terms).expect("a leader that has everything")
     }
 
     /// The log of these terms is committed whole in `term`; a part of it may be known to be already.
-    pub(crate) fn try_commits(mut self, term: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
+    fn try_commits(mut self, term: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
         let log = self.sees(N1, terms);
         for (index, entry) in (1..).zip(log).skip(self.committed.len()) {
             self.committed.push(entry);
@@ -40,7 +40,7 @@ impl Leaders {
         Ok(self)
     }
 
-    pub(crate) fn commits(self, term: u64, terms: &[u64]) -> Self {
+    fn commits(self, term: u64, terms: &[u64]) -> Self {
         self.try_commits(term, terms).expect("every later leader has it")
     }
 
@@ -169,6 +169,14 @@ fn every_later_leader_is_looked_at_and_not_the_next_alone() {
     let history = Leaders::default().elects(N1, 2, &[1]).elects(N2, 3, &[1, 2]).elects(N3, 6, &[1]);
     let words = ["entry 2", "committed in term 2", "n3 leads term 6 without it"];
     assert_rejected(history.try_commits(2, &[1, 2]), NAME, &words);
+}
+
+#[test]
+fn a_later_leader_with_the_term_of_the_commit_at_a_later_index_only_is_rejected() {
+    // The two logs share no entry, so Log Matching has nothing to say.
+    let history = Leaders::default().elects(N1, 2, &[]).elects(N3, 3, &[1, 2]);
+    let words = ["entry 1", "committed in term 2", "n3 leads term 3 without it"];
+    assert_rejected(history.try_commits(2, &[2]), NAME, &words);
 }
 
 #[test]

@@ -4,12 +4,12 @@
 //! Understandable Consensus Algorithm").
 
 mod acknowledged;
+mod applied;
 mod commit_rule;
 mod disks;
 mod durability;
 mod election_safety;
 mod entries;
-mod findings;
 mod leader_append_only;
 mod leader_completeness;
 mod log_matching;

@@ -1,6 +1,6 @@
 //! Terms and commit indexes only grow.
 
-use sim::checkers::monotonic::{commit, term, term_after_restart};
+use sim::checkers::monotonic::{commit, term, term_after_restart, term_on_disk};
 
 use crate::verdicts::{N1, N2, N3, assert_rejected};
 
@@ -12,6 +12,16 @@ fn a_term_that_falls_is_rejected() {
 #[test]
 fn a_term_that_falls_to_zero_is_rejected() {
     assert_rejected(term(N1, 1, 0), "monotonic_term", &["n1's term", "from 1 to 0"]);
+}
+
+#[test]
+fn a_term_that_falls_on_the_disk_is_rejected() {
+    assert_rejected(term_on_disk(N1, 5, 3), "monotonic_term", &["the term on n1's disk", "from 5 to 3"]);
+}
+
+#[test]
+fn a_term_that_is_wiped_from_the_disk_is_rejected() {
+    assert_rejected(term_on_disk(N3, 1, 0), "monotonic_term", &["the term on n3's disk", "from 1 to 0"]);
 }
 
 #[test]
@@ -44,6 +54,18 @@ fn a_term_may_stay() {
 #[test]
 fn a_term_may_skip_others() {
     assert!(term(N1, 5, 50).is_ok());
+}
+
+#[test]
+fn a_term_may_be_written_to_the_disk_again() {
+    // With the vote that was still free.
+    assert!(term_on_disk(N1, 5, 5).is_ok());
+}
+
+#[test]
+fn a_disk_may_skip_terms() {
+    // Those that came and went while a write was under way.
+    assert!(term_on_disk(N1, 0, 7).is_ok());
 }
 
 #[test]

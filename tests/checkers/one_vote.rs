@@ -73,6 +73,18 @@ fn a_vote_that_a_restart_forgets_is_rejected() {
 }
 
 #[test]
+fn a_vote_that_a_restart_makes_up_is_rejected() {
+    let made_up = OneVote::default().restarted(N1, in_term(5), voted(5, N2));
+    assert_rejected(made_up, NAME, &["n1 restarts with a vote for n2", "term 5", "knows of none"]);
+}
+
+#[test]
+fn a_vote_for_itself_that_a_restart_makes_up_is_rejected() {
+    let made_up = OneVote::default().restarted(N1, in_term(5), voted(5, N1));
+    assert_rejected(made_up, NAME, &["n1 restarts with a vote for n1", "term 5", "knows of none"]);
+}
+
+#[test]
 fn the_same_vote_may_be_given_twice_to_the_same_candidate() {
     assert!(given(&[(N2, 5, N1)]).given(N2, 5, N1).is_ok());
 }
@@ -121,4 +133,14 @@ fn a_restart_may_find_the_vote_of_its_disk() {
 #[test]
 fn a_restart_may_begin_in_a_later_term_without_a_vote() {
     assert!(OneVote::default().restarted(N1, voted(3, N2), in_term(4)).is_ok());
+}
+
+#[test]
+fn a_restart_may_open_a_new_term_with_a_vote_for_itself() {
+    assert!(OneVote::default().restarted(N1, in_term(3), voted(4, N1)).is_ok());
+}
+
+#[test]
+fn a_restart_may_find_its_vote_free() {
+    assert!(OneVote::default().restarted(N1, in_term(3), in_term(3)).is_ok());
 }

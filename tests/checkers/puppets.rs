@@ -4,11 +4,11 @@ use std::cell::RefCell;
 
 use sim::{
     Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, Network, NodeId, NodeSet, Observation, Outputs,
-    Plan, Promise, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
+    Plan, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};
-use crate::entries::log;
+use crate::entries::{entry, forged, given, log};
 
 /// What a server does, one act a millisecond.
 #[derive(Clone, Debug)]
@@ -23,8 +23,12 @@ pub(crate) enum Act {
     Promises(Promise),
     /// It shows what it knows of a follower: match index and next index.
     Follows(NodeId, u64, u64),
-    /// It answers every request from now on with this index.
-    Answers(u64),
+    /// At this time a client asks it, if it leads, for the command that stands at index 1 of a log of term 1.
+    IsAsked,
+    /// It answers that request, whoever was asked: with this index, or that it has no effect.
+    Answers(Option<u64>),
+    /// Its log is of these terms from now on, and it does not say so.
+    Rewrites(&'static [u64]),
     /// It refuses what it is sent.
     Refuses,
     /// It crashes, and starts again with what its disk has.
@@ -72,6 +76,12 @@ impl Shown {
         self.seen.applied_index = index;
         self
     }
+
+    /// Its state machine was given these.
+    pub(crate) fn given(mut self, entries: &[LogEntry]) -> Self {
+        self.seen.applied = Some(given(entries));
+        self
+    }
 }
 
 type Script = Vec<(NodeId, Act)>;
@@ -87,7 +97,10 @@ fn time_ns(act: usize) -> u64 {
     (act as u64 + 1) * ACT_NS
 }
 
-/// Three servers act the script, all disks at once; then clients ask the leader, if there is one.
+/// The request of [`Act::IsAsked`].
+const REQUEST: RequestId = RequestId { client: 0, number: 0 };
+
+/// Three servers act the script, all disks at once.
 pub(crate) fn play(script: Script) -> Option<Failure> {
     let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
         let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
@@ -95,14 +108,15 @@ pub(crate) fn play(script: Script) -> Option<Failure> {
         crashes.then_some(TimedFault { at_ns: time_ns(act), fault })
     };
     let end_ns = time_ns(script.len());
+    let asked = script.iter().position(|(_, act)| matches!(act, Act::IsAsked));
     let plan = Plan {
         nodes: 3,
-        duration_ns: 2 * end_ns,
+        duration_ns: end_ns,
         settings: (),
         network: Network { latency_ns: (1, 1), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 },
         disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false },
         clock_drift_ppm: vec![0; 3],
-        clients: Clients::Open { every_ns: end_ns },
+        clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
         faults: script.iter().enumerate().filter_map(crash).collect(),
     };
     SCRIPT.set(script);
@@ -116,7 +130,6 @@ struct Puppet {
     shown: Shown,
     next_act: Option<usize>,
     follower: Option<(NodeId, u64, u64)>,
-    answers: Option<u64>,
 }
 
 impl Puppet {
@@ -141,10 +154,14 @@ impl Puppet {
             }
             Act::Promises(promise) => out.send(NodeId(0), promise),
             Act::Follows(node, match_index, next_index) => self.follower = Some((node, match_index, next_index)),
-            Act::Answers(index) => self.answers = Some(index),
+            Act::Answers(index) => {
+                let done = |index| Response::Done { answer: (), index: Some(index) };
+                out.respond(REQUEST, index.map_or(Response::NoEffect, done));
+            }
+            Act::Rewrites(terms) => self.shown.log = log(terms),
             Act::Refuses => out.refuse("it is told to".to_owned()),
             // The plan sees to it.
-            Act::Crashes | Act::WakesWith(..) => {}
+            Act::IsAsked | Act::Crashes | Act::WakesWith(..) => {}
         }
     }
 }
@@ -171,22 +188,15 @@ impl Subject for Puppet {
         let term_and_vote = found.unwrap_or_default();
         let seen = Observation { term_and_vote, last_index: disk.last_index(), ..Observation::default() };
         let shown = Shown { seen, log: disk.entries().to_vec() };
-        Ok(Self { node, shown, next_act: Self::next_act(node, now_ns), follower: None, answers: None })
+        Ok(Self { node, shown, next_act: Self::next_act(node, now_ns), follower: None })
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
-        match input {
-            Input::DeadlineReached => {
-                let Some(act) = self.next_act else { return };
-                self.next_act = Self::next_act(self.node, now_ns);
-                self.act(SCRIPT.with_borrow(|script| script[act].1.clone()), out);
-            }
-            Input::Request { id, .. } => {
-                if let Some(index) = self.answers {
-                    out.respond(id, Response::Done { answer: (), index: Some(index) });
-                }
-            }
-            Input::Receive { .. } | Input::Written(_) => {}
+        if let Input::DeadlineReached = input
+            && let Some(act) = self.next_act
+        {
+            self.next_act = Self::next_act(self.node, now_ns);
+            self.act(SCRIPT.with_borrow(|script| script[act].1.clone()), out);
         }
     }
 
@@ -198,9 +208,9 @@ impl Subject for Puppet {
         0
     }
 
-    fn draw_command((): &(), _: u16, _: u32, _: &mut Choice) -> u64 {
-        // What stands at index 1 of a log of term 1.
-        log(&[1])[0].digest
+    fn draw_command((): &(), _: u16, number: u32, _: &mut Choice) -> u64 {
+        // The client goes on asking, for what no log has.
+        if number == REQUEST.number { entry(1, 1).digest } else { forged(1, 1).digest }
     }
 
     fn command_digest(command: &u64) -> u64 {
@@ -218,7 +228,7 @@ impl Subject for Puppet {
     }
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
-        self.shown.log.get((index - 1) as usize).copied()
+        self.shown.log.get(index.checked_sub(1)? as usize).copied()
     }
 
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {

@@ -1,9 +1,12 @@
 //! What a checker can refuse is of no use if the world does not tell it: for each, a run of servers that break its
 //! property and nothing that is looked at before it.
 
-use sim::{Failure, NodeId, Promise};
+use sim::{Failure, LogEntry, NodeId, Promise};
 
-use crate::puppets::Act::{Answers, Crashes, Follows, Promises, Refuses, Shows, Stores, Votes, WakesWith};
+use crate::entries::{entry, log};
+use crate::puppets::Act::{
+    Answers, Crashes, Follows, IsAsked, Promises, Refuses, Rewrites, Shows, Stores, Votes, WakesWith,
+};
 use crate::puppets::{Act, play, shows};
 use crate::verdicts::{N1, N2, N3};
 
@@ -27,6 +30,15 @@ fn one_commit() -> Vec<(NodeId, Act)> {
     acts
 }
 
+/// The same, with a second entry.
+fn two_commits() -> Vec<(NodeId, Act)> {
+    let mut acts = one_commit();
+    acts.push((N1, Shows(shows(1).voted_for(N1).leads().log(&[1, 1]).committed(1))));
+    acts.extend([N1, N2, N3].map(|node| (node, Stores(2, &[1, 1]))));
+    acts.push((N1, Shows(shows(1).voted_for(N1).leads().log(&[1, 1]).committed(2))));
+    acts
+}
+
 fn then(mut acts: Vec<(NodeId, Act)>, more: impl IntoIterator<Item = (NodeId, Act)>) -> Vec<(NodeId, Act)> {
     acts.extend(more);
     acts
@@ -35,6 +47,16 @@ fn then(mut acts: Vec<(NodeId, Act)>, more: impl IntoIterator<Item = (NodeId, Ac
 /// The checker that ended the run.
 fn refused_by(acts: Vec<(NodeId, Act)>) -> String {
     play(acts).map_or_else(|| "nobody".to_owned(), |Failure { checker, .. }| checker)
+}
+
+/// The run ends in this checker, in a detail that has all these words.
+#[track_caller]
+fn assert_refused(acts: impl IntoIterator<Item = (NodeId, Act)>, checker: &str, words: &[&str]) {
+    let failure = play(acts.into_iter().collect()).expect("a failure");
+    assert_eq!(failure.checker, checker, "{}", failure.detail);
+    for words in words {
+        assert!(failure.detail.contains(words), "\"{words}\" is not in \"{}\"", failure.detail);
+    }
 }
 
 #[test]
@@ -53,7 +75,6 @@ fn a_lawful_run_is_refused_by_nobody() {
             (N2, Shows(shows(2).voted_for(N2).leads().log(&[1, 2]).committed(2))),
             (N1, Crashes),
             (N1, Shows(shows(2).log(&[1, 2]).committed(2).applied(2))),
-            (N2, Answers(1)),
         ],
     );
     assert_eq!(play(acts), None);
@@ -94,6 +115,32 @@ fn one_vote_is_told_of_restarts() {
 }
 
 #[test]
+fn one_vote_is_told_of_a_vote_that_a_restart_makes_up() {
+    let acts = [(N2, Votes(4, None)), (N2, WakesWith(4, Some(N1)))];
+    assert_refused(acts, "one_vote", &["n2 restarts with a vote for n1", "term 4"]);
+}
+
+#[test]
+fn one_vote_is_told_of_a_vote_that_the_disk_forgets() {
+    // The restart without a vote agrees with the disk, and n1 may vote again.
+    let acts = [
+        (N1, Votes(5, Some(N1))),
+        (N1, Shows(shows(5).voted_for(N1))),
+        (N1, Votes(5, None)),
+        (N1, Crashes),
+        (N1, Votes(5, Some(N2))),
+        (N1, Promises(Promise::Vote { term: 5, candidate: N2 })),
+    ];
+    assert_refused(acts, "one_vote", &["n1 forgets", "voted for n1", "term 5"]);
+}
+
+#[test]
+fn one_vote_is_told_of_a_vote_that_moves_on_the_disk() {
+    let acts = [(N3, Votes(4, Some(N1))), (N3, Votes(4, Some(N2)))];
+    assert_refused(acts, "one_vote", &["n3 moves its vote", "term 4", "from n1 to n2"]);
+}
+
+#[test]
 fn leader_append_only_is_told_of_logs() {
     let acts = then(elected(N1, 1, N2, &[1, 1]), [(N1, Shows(shows(1).voted_for(N1).leads().log(&[1])))]);
     assert_eq!(refused_by(acts), "leader_append_only");
@@ -103,6 +150,39 @@ fn leader_append_only_is_told_of_logs() {
 fn log_matching_is_told_of_logs() {
     let acts = [(N1, Shows(shows(3).log(&[1, 3]))), (N2, Shows(shows(3).log(&[2, 3])))];
     assert_eq!(refused_by(acts.to_vec()), "log_matching");
+}
+
+#[test]
+fn log_matching_is_told_at_the_end_of_a_log_that_has_changed_without_a_word() {
+    let acts = [(N2, Shows(shows(2).log(&[1, 1, 2]))), (N2, Rewrites(&[1, 2, 2]))];
+    assert_refused(acts, "log_matching", &["n2's entry 2", "changed without a word"]);
+}
+
+#[test]
+fn log_matching_is_told_at_the_end_of_the_first_entry_and_of_the_last() {
+    let first = [(N3, Shows(shows(2).log(&[1, 1]))), (N3, Rewrites(&[2, 1]))];
+    assert_refused(first, "log_matching", &["n3's entry 1"]);
+    let last = [(N3, Shows(shows(2).log(&[1, 1]))), (N3, Rewrites(&[1, 2]))];
+    assert_refused(last, "log_matching", &["n3's entry 2"]);
+}
+
+#[test]
+fn log_matching_is_told_at_the_end_of_an_entry_that_is_gone_without_a_word() {
+    let acts = [(N1, Shows(shows(2).log(&[1, 1]))), (N1, Rewrites(&[1]))];
+    assert_refused(acts, "log_matching", &["n1's entry 2", "changed without a word"]);
+}
+
+#[test]
+fn a_log_that_changes_may_say_so() {
+    let acts = [(N2, Shows(shows(2).log(&[1, 1, 1]))), (N2, Shows(shows(2).log(&[1, 2])))];
+    assert_eq!(play(acts.to_vec()), None);
+}
+
+#[test]
+fn a_log_that_a_crash_took_need_not_say_so() {
+    // Nothing of it was on the disk.
+    let acts = [(N2, Shows(shows(2).log(&[1, 1]))), (N2, Crashes), (N2, Shows(shows(2)))];
+    assert_eq!(play(acts.to_vec()), None);
 }
 
 #[test]
@@ -145,7 +225,43 @@ fn state_machine_safety_is_told_when_a_committed_entry_changes() {
 fn state_machine_safety_is_told_when_a_committed_entry_is_dropped() {
     let acts =
         then(one_commit(), [(N3, Shows(shows(1).log(&[1]).committed(1))), (N3, Shows(shows(2).log(&[]).committed(1)))]);
-    assert_eq!(refused_by(acts), "state_machine_safety");
+    assert_refused(acts, "state_machine_safety", &["n3 drops entries", "from 1 on"]);
+}
+
+#[test]
+fn state_machine_safety_is_told_when_entries_are_dropped_and_the_commit_index_with_them() {
+    let acts = then(one_commit(), [(N3, Shows(shows(1).log(&[1]).committed(1))), (N3, Shows(shows(2).log(&[])))]);
+    assert_refused(acts, "state_machine_safety", &["n3 drops entries", "from 1 on"]);
+}
+
+#[test]
+fn state_machine_safety_is_told_when_the_last_of_the_committed_entries_is_dropped() {
+    let acts = then(two_commits(), [(N2, Shows(shows(1).voted_for(N1).log(&[1, 1]).committed(2)))]);
+    let acts = then(acts, [(N2, Shows(shows(2).log(&[1]).committed(2)))]);
+    assert_refused(acts, "state_machine_safety", &["n2 drops entries", "from 2 on"]);
+}
+
+#[test]
+fn entries_that_nobody_committed_may_be_dropped() {
+    let acts = [(N3, Shows(shows(1).log(&[1, 1, 1]).committed(1))), (N3, Shows(shows(2).log(&[1]).committed(1)))];
+    assert_eq!(play(then(one_commit(), acts)), None);
+}
+
+#[test]
+fn what_was_held_for_committed_may_be_forgotten_in_a_crash() {
+    // Two disks of three have it, and n3 is not one of them.
+    let acts = then(elected(N1, 1, N2, &[1]), [N1, N2].map(|node| (node, Stores(1, &[1]))));
+    let acts = then(
+        acts,
+        [
+            (N1, Shows(shows(1).voted_for(N1).leads().log(&[1]).committed(1))),
+            (N3, Votes(1, None)),
+            (N3, Shows(shows(1).log(&[1]).committed(1))),
+            (N3, Crashes),
+            (N3, Shows(shows(1))),
+        ],
+    );
+    assert_eq!(play(acts), None);
 }
 
 #[test]
@@ -161,9 +277,131 @@ fn the_commit_rule_is_told_of_commits() {
 }
 
 #[test]
+fn the_commit_rule_is_told_of_commits_in_the_step_of_the_election() {
+    // Figure 8 (c), one step earlier: nothing but counting replicas can have moved the commit index there.
+    let acts = [
+        (N1, Stores(1, &[1])),
+        (N2, Stores(1, &[1])),
+        (N1, Votes(2, Some(N1))),
+        (N2, Votes(2, Some(N1))),
+        (N1, Shows(shows(2).voted_for(N1).log(&[1]))),
+        (N1, Shows(shows(2).voted_for(N1).leads().log(&[1]).committed(1))),
+    ];
+    assert_refused(acts, "commit_rule", &["n1 leads term 2", "entry 1 of term 1"]);
+}
+
+#[test]
 fn progress_order_is_told_of_followers() {
     let acts = then(elected(N1, 1, N2, &[1]), [(N1, Follows(N2, 1, 2)), (N1, Follows(N2, 0, 2))]);
     assert_eq!(refused_by(acts), "progress_order");
+}
+
+/// n2 has acknowledged entry 1 to n1, which leads term 1 and has not heard of it.
+fn one_acknowledgement() -> Vec<(NodeId, Act)> {
+    then(
+        elected(N1, 1, N2, &[1]),
+        [
+            (N2, Stores(1, &[1])),
+            (N2, Shows(shows(1).voted_for(N1).log(&[1]))),
+            (N2, Promises(Promise::Log { term: 1, index: 1 })),
+        ],
+    )
+}
+
+#[test]
+fn progress_order_is_told_of_matches_that_nobody_acknowledged() {
+    let acts = then(one_acknowledgement(), [(N1, Follows(N3, 1, 2))]);
+    assert_refused(acts, "progress_order", &["n1 holds n3 to match up to 1", "term 1", "has said 0"]);
+}
+
+#[test]
+fn progress_order_is_told_of_matches_beyond_what_was_acknowledged() {
+    let acts = then(one_acknowledgement(), [(N1, Follows(N2, 2, 3))]);
+    assert_refused(acts, "progress_order", &["n1 holds n2 to match up to 2", "term 1", "has said 1"]);
+}
+
+#[test]
+fn progress_order_is_told_of_matches_that_were_acknowledged_in_an_earlier_term() {
+    let acts = then(one_acknowledgement(), elected(N1, 2, N3, &[1]));
+    let acts = then(acts, [(N1, Follows(N2, 1, 2))]);
+    assert_refused(acts, "progress_order", &["n1 holds n2 to match up to 1", "term 2", "has said 0"]);
+}
+
+#[test]
+fn a_match_may_follow_its_acknowledgement() {
+    assert_eq!(play(then(one_acknowledgement(), [(N1, Follows(N2, 1, 2))])), None);
+}
+
+#[test]
+fn a_deposed_leader_may_hear_late_of_an_acknowledgement_of_its_own_term() {
+    // n2 leads term 2 by now, and has acknowledged nothing in it; n3 has acknowledged nothing but the term.
+    let acts = then(one_acknowledgement(), elected(N2, 2, N3, &[1]));
+    let acts = then(acts, [(N3, Promises(Promise::Log { term: 2, index: 0 })), (N1, Follows(N2, 1, 2))]);
+    assert_eq!(play(acts), None);
+}
+
+#[test]
+fn an_acknowledgement_outlives_the_crash_of_who_made_it() {
+    let acts = then(one_acknowledgement(), [(N2, Crashes), (N1, Follows(N2, 1, 2))]);
+    assert_eq!(play(acts), None);
+}
+
+/// n2 has committed both of two entries, applied up to `index`, and its state machine was given these.
+fn applies(index: u64, given: &[LogEntry]) -> Vec<(NodeId, Act)> {
+    let shown = shows(1).voted_for(N1).log(&[1, 1]).committed(2).applied(index).given(given);
+    then(two_commits(), [(N2, Shows(shown))])
+}
+
+#[test]
+fn applied_is_told_of_an_entry_that_is_applied_twice() {
+    assert_refused(applies(1, &[entry(1, 1), entry(1, 1)]), "applied", &["n2 has applied up to 1"]);
+}
+
+#[test]
+fn applied_is_told_of_an_entry_that_is_skipped() {
+    assert_refused(applies(2, &[entry(2, 1)]), "applied", &["n2 has applied up to 2"]);
+}
+
+#[test]
+fn applied_is_told_of_entries_that_are_applied_out_of_order() {
+    assert_refused(applies(2, &[entry(2, 1), entry(1, 1)]), "applied", &["n2 has applied up to 2"]);
+}
+
+#[test]
+fn applied_is_told_of_an_entry_that_is_applied_again() {
+    let shown =
+        shows(1).voted_for(N1).log(&[1, 1]).committed(2).applied(2).given(&[entry(1, 1), entry(2, 1), entry(2, 1)]);
+    let acts = then(applies(2, &log(&[1, 1])), [(N2, Shows(shown))]);
+    assert_refused(acts, "applied", &["n2 has applied up to 2"]);
+}
+
+#[test]
+fn applied_is_told_of_an_entry_that_is_counted_and_not_given() {
+    let shown = shows(1).voted_for(N1).log(&[1, 1]).committed(2).applied(2).given(&log(&[1]));
+    let acts = then(applies(1, &log(&[1])), [(N2, Shows(shown))]);
+    assert_refused(acts, "applied", &["n2 has applied up to 2"]);
+}
+
+#[test]
+fn a_state_machine_may_be_given_the_committed_log() {
+    assert_eq!(play(applies(2, &log(&[1, 1]))), None);
+}
+
+#[test]
+fn a_state_machine_may_be_given_one_entry_after_the_other() {
+    let shown = shows(1).voted_for(N1).log(&[1, 1]).committed(2).applied(2).given(&log(&[1, 1]));
+    assert_eq!(play(then(applies(1, &log(&[1])), [(N2, Shows(shown))])), None);
+}
+
+#[test]
+fn a_state_machine_may_start_anew_after_a_crash() {
+    let anew = shows(1).voted_for(N1).log(&[1, 1]);
+    let acts = [
+        (N2, Crashes),
+        (N2, Shows(anew.clone().given(&[]))),
+        (N2, Shows(anew.committed(1).applied(1).given(&log(&[1])))),
+    ];
+    assert_eq!(play(then(applies(2, &log(&[1, 1])), acts)), None);
 }
 
 #[test]
@@ -174,6 +412,14 @@ fn monotonic_is_told_of_terms() {
 #[test]
 fn monotonic_is_told_of_restarts() {
     assert_eq!(refused_by(vec![(N1, Votes(3, None)), (N1, WakesWith(2, None))]), "monotonic_term");
+}
+
+#[test]
+fn monotonic_is_told_of_a_term_that_falls_on_the_disk() {
+    // The restart in term 3 agrees with the disk.
+    let acts =
+        [(N1, Votes(5, None)), (N1, Shows(shows(5))), (N1, Votes(3, None)), (N1, Crashes), (N1, Shows(shows(3)))];
+    assert_refused(acts, "monotonic_term", &["the term on n1's disk", "from 5 to 3"]);
 }
 
 #[test]
@@ -189,6 +435,19 @@ fn promises_is_told_of_messages() {
 }
 
 #[test]
+fn promises_is_told_what_memory_holds() {
+    // n2's disk ends with an entry 2 of term 1. That of term 2 is in memory alone, and acknowledged.
+    let acts = [
+        (N2, Votes(2, None)),
+        (N2, Stores(1, &[1, 1])),
+        (N2, Shows(shows(2).log(&[1, 1]))),
+        (N2, Shows(shows(2).log(&[1, 2]))),
+        (N2, Promises(Promise::Log { term: 2, index: 2 })),
+    ];
+    assert_refused(acts, "promises", &["n2 acknowledges entry 2 in term 2", "ends at 2"]);
+}
+
+#[test]
 fn durability_is_told_of_commits() {
     let acts = then(elected(N1, 1, N2, &[1]), [(N1, Stores(1, &[1]))]);
     let acts = then(acts, [(N1, Shows(shows(1).voted_for(N1).leads().log(&[1]).committed(1)))]);
@@ -200,10 +459,75 @@ fn durability_is_told_of_writes() {
     assert_eq!(refused_by(then(one_commit(), [(N1, Stores(1, &[])), (N3, Stores(1, &[]))])), "durability");
 }
 
+/// A client has asked n1, the leader of term 1, for what is its entry 1 and not committed.
+fn one_request() -> Vec<(NodeId, Act)> {
+    then(elected(N1, 1, N2, &[1]), [(N1, IsAsked)])
+}
+
+/// The entry is written everywhere and committed.
+fn committed_at_last() -> Vec<(NodeId, Act)> {
+    let leader = shows(1).voted_for(N1).leads().log(&[1]).committed(1);
+    then(vec![(N3, Votes(1, None))], [N1, N2, N3].map(|node| (node, Stores(1, &[1]))))
+        .into_iter()
+        .chain([(N1, Shows(leader))])
+        .collect()
+}
+
 #[test]
 fn acknowledged_is_told_of_answers() {
-    let acts = then(elected(N1, 1, N2, &[1]), [(N1, Answers(1))]);
-    assert_eq!(refused_by(acts), "acknowledged");
+    let words = ["client 0", "command 0", "committed at 1"];
+    assert_refused(then(one_request(), [(N1, Answers(Some(1)))]), "acknowledged", &words);
+}
+
+#[test]
+fn acknowledged_is_told_of_a_request_that_is_answered_twice() {
+    let acts = then(then(one_request(), committed_at_last()), [(N1, Answers(Some(1))), (N1, Answers(Some(1)))]);
+    assert_refused(acts, "acknowledged", &["n1 answers request 0 of client 0 twice"]);
+}
+
+#[test]
+fn acknowledged_is_told_of_a_refusal_after_an_answer() {
+    let acts = then(then(one_request(), committed_at_last()), [(N1, Answers(Some(1))), (N1, Answers(None))]);
+    assert_refused(acts, "acknowledged", &["n1 answers request 0 of client 0 twice"]);
+}
+
+#[test]
+fn acknowledged_is_told_of_an_answer_by_a_server_that_was_not_asked() {
+    let acts = then(then(one_request(), committed_at_last()), [(N2, Answers(Some(1)))]);
+    assert_refused(acts, "acknowledged", &["n2 answers request 0 of client 0", "without being asked"]);
+}
+
+#[test]
+fn acknowledged_is_told_of_an_answer_by_a_later_incarnation() {
+    let acts = then(then(one_request(), committed_at_last()), [(N1, Crashes), (N1, Answers(Some(1)))]);
+    assert_refused(acts, "acknowledged", &["n1 answers request 0 of client 0", "without being asked"]);
+}
+
+#[test]
+fn acknowledged_is_told_of_a_refused_command_that_is_committed() {
+    let acts = then(then(one_request(), [(N1, Answers(None))]), committed_at_last());
+    assert_refused(acts, "acknowledged", &["a command is committed", "its client was told that it has no effect"]);
+}
+
+#[test]
+fn acknowledged_is_told_of_a_committed_command_that_is_refused() {
+    let acts = then(then(one_request(), committed_at_last()), [(N1, Answers(None))]);
+    assert_refused(acts, "acknowledged", &["client 0", "command 0 has no effect", "it is committed"]);
+}
+
+#[test]
+fn a_committed_command_may_be_acknowledged_once() {
+    assert_eq!(play(then(then(one_request(), committed_at_last()), [(N1, Answers(Some(1)))])), None);
+}
+
+#[test]
+fn a_command_that_is_never_committed_may_be_refused() {
+    assert_eq!(play(then(one_request(), [(N1, Answers(None))])), None);
+}
+
+#[test]
+fn a_request_may_remain_without_an_answer() {
+    assert_eq!(play(then(one_request(), committed_at_last())), None);
 }
 
 #[test]

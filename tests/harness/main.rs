@@ -7,11 +7,11 @@ use toy::{Habit, Toy};
 
 const MS: u64 = 1_000_000;
 
-fn plan(habit: Habit) -> Plan<Habit> {
+fn plan(habit: Habit) -> Plan<u8> {
     Plan {
         nodes: 3,
         duration_ns: 500 * MS,
-        settings: habit,
+        settings: habit.settings(),
         network: Network {
             latency_ns: (MS, 5 * MS),
             loss_ppm: 10_000,
@@ -21,7 +21,8 @@ fn plan(habit: Habit) -> Plan<Habit> {
         },
         disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
         clock_drift_ppm: vec![0; 3],
-        clients: Clients::Open { every_ns: 20 * MS },
+        // They ask whomever they like: the toy has no leader to be asked.
+        clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
     }
 }
@@ -76,6 +77,40 @@ fn a_failing_run_that_does_not_repeat_itself_is_a_divergence() {
     let failure = failure(Habit::Wavers);
     assert_eq!(failure.kind, FailureKind::Divergence, "{}", failure.detail);
     assert!(failure.event > 0);
+}
+
+/// One run in 64 is looked at twice although nothing is wrong with it.
+#[test]
+fn a_clean_run_that_does_not_repeat_itself_is_a_divergence_where_its_seed_is_sampled() {
+    for seed in [0, 64] {
+        let report = run_seed(&scenario(Habit::Meanders), seed).expect("a plan");
+        let failure = report.failure.expect("a failure");
+        assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Divergence, "replay"), "{}", failure.detail);
+        assert!(failure.event > 0);
+    }
+}
+
+/// The price of looking at one in 64: what the sampled seeds are for.
+#[test]
+fn a_clean_run_that_does_not_repeat_itself_passes_where_its_seed_is_not_sampled() {
+    for seed in [1, 63, 65] {
+        assert_eq!(run_seed(&scenario(Habit::Meanders), seed).expect("a plan").failure, None);
+    }
+}
+
+#[test]
+fn a_clean_run_that_repeats_itself_passes_where_its_seed_is_sampled() {
+    for seed in [0, 64] {
+        assert_eq!(run_seed(&scenario(Habit::Chats), seed).expect("a plan").failure, None);
+    }
+}
+
+#[test]
+fn a_campaign_meets_a_sampled_seed() {
+    let campaign = Campaign { seeds: 1..100, jobs: 2, fail_fast: false };
+    let report = campaign.run(&scenario(Habit::Meanders), |_| true).expect("plans");
+    let seeds: Vec<u64> = report.failures.iter().map(|(seed, _)| *seed).collect();
+    assert_eq!(seeds, [64]);
 }
 
 #[test]
@@ -144,8 +179,14 @@ fn a_run_that_grows_without_end_is_ended() {
 }
 
 #[test]
+fn a_timer_that_stands_still_is_ended() {
+    let failure = failure(Habit::Fidgets);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Liveness, "runaway"));
+}
+
+#[test]
 fn a_plan_that_makes_no_sense_is_refused_with_the_field() {
-    let refused = |change: fn(&mut Plan<Habit>)| {
+    let refused = |change: fn(&mut Plan<u8>)| {
         let mut plan = plan(Habit::Chats);
         change(&mut plan);
         run_plan::<Toy>(&plan, 1).expect_err("must be refused").field

@@ -2,11 +2,10 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use serde::{Deserialize, Serialize};
 use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Role, Setup, Subject, TermAndVote};
 
 /// What the toy does beside chatting.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Habit {
     /// Nothing.
     Chats,
@@ -14,6 +13,8 @@ pub(crate) enum Habit {
     Usurps,
     /// Usurps at a time that no seed decides.
     Wavers,
+    /// Chats at times that no seed decides.
+    Meanders,
     /// Panics on a client's request.
     Panics,
     /// Stops on a client's request.
@@ -24,6 +25,28 @@ pub(crate) enum Habit {
     Refuses,
     /// Answers each message with two.
     Storms,
+    /// Wants to be woken at once, again and again.
+    Fidgets,
+}
+
+impl Habit {
+    const ALL: &[Self] = &[
+        Self::Chats,
+        Self::Usurps,
+        Self::Wavers,
+        Self::Meanders,
+        Self::Panics,
+        Self::Stops,
+        Self::CannotStart,
+        Self::Refuses,
+        Self::Storms,
+        Self::Fidgets,
+    ];
+
+    /// As the settings of a plan, which are data to be written down.
+    pub(crate) fn settings(self) -> u8 {
+        self as u8
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -46,11 +69,11 @@ impl Disk for NoDisk {
     fn write(&mut self, (): &()) {}
 }
 
-/// What differs from run to run.
+/// What differs from run to run, as the order of an unordered map would.
 static ELSEWHERE: AtomicU64 = AtomicU64::new(0);
 
 impl Subject for Toy {
-    type Settings = Habit;
+    type Settings = u8;
     type Message = &'static str;
     type Command = u64;
     type Answer = ();
@@ -59,12 +82,18 @@ impl Subject for Toy {
     const NAME: &'static str = "toy";
     const MESSAGE_KINDS: &'static [&'static str] = &["chat"];
 
-    fn start(setup: Setup<'_, Habit>, _: &NoDisk) -> Result<Self, String> {
-        let Setup { node, nodes, now_ns, settings: &habit, mut jitter } = setup;
+    fn start(setup: Setup<'_, u8>, _: &NoDisk) -> Result<Self, String> {
+        let Setup { node, nodes, now_ns, settings, mut jitter } = setup;
+        let habit = *Habit::ALL.iter().find(|habit| habit.settings() == *settings).ok_or("no such habit")?;
         if habit == Habit::CannotStart {
             return Err("the toy does not feel like it".to_owned());
         }
-        let deadline_ns = now_ns + jitter.within((10_000_000, 20_000_000));
+        // No two runs get the same number, so no two are alike.
+        let elsewhere = match habit {
+            Habit::Wavers | Habit::Meanders => ELSEWHERE.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        let deadline_ns = now_ns + jitter.within((10_000_000, 20_000_000)) + elsewhere;
         Ok(Self { node, nodes, habit, deadline_ns, steps: 0, role: Role::Follower })
     }
 
@@ -73,12 +102,13 @@ impl Subject for Toy {
         let others = NodeId::all(self.nodes).filter(|node| *node != self.node);
         match (input, self.habit) {
             (Input::DeadlineReached, habit) => {
-                self.deadline_ns = now_ns + 10_000_000;
-                let patience = if habit == Habit::Wavers { ELSEWHERE.fetch_add(1, Ordering::Relaxed) % 7 } else { 2 };
-                if matches!(habit, Habit::Usurps | Habit::Wavers) && self.steps > patience {
+                self.deadline_ns = if habit == Habit::Fidgets { now_ns } else { now_ns + 10_000_000 };
+                if matches!(habit, Habit::Usurps | Habit::Wavers) && self.steps > 2 {
                     self.role = Role::Leader;
                 }
-                others.for_each(|to| out.send(to, "hello"));
+                if habit != Habit::Fidgets {
+                    others.for_each(|to| out.send(to, "hello"));
+                }
             }
             (Input::Receive { .. }, Habit::Refuses) => out.refuse("a chat is beneath me".to_owned()),
             (Input::Receive { from, .. }, Habit::Storms) => {
@@ -99,7 +129,7 @@ impl Subject for Toy {
         0
     }
 
-    fn draw_command(_: &Habit, client: u16, number: u32, _: &mut Choice) -> u64 {
+    fn draw_command(_: &u8, client: u16, number: u32, _: &mut Choice) -> u64 {
         u64::from(client) << 32 | u64::from(number)
     }
 

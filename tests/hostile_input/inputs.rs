@@ -32,6 +32,12 @@ pub(crate) enum Stimulus {
         from: u64,
         match_index: u64,
     },
+    /// A refusal, in the present term, of the append whose predecessor was `back` before the end of the server's log.
+    FittingRefusal {
+        from: u64,
+        back: u64,
+        hint: u64,
+    },
     Propose,
     /// The oldest write that is under way completes.
     PersistOldest,
@@ -78,6 +84,7 @@ fn stimulus(plausible: u32) -> impl Strategy<Value = Stimulus> {
         }),
         3 => (sender(), any::<bool>()).prop_map(|(from, granted)| Stimulus::FittingVote { from, granted }),
         3 => (sender(), 0u64..8).prop_map(|(from, match_index)| Stimulus::FittingAcknowledgement { from, match_index }),
+        2 => (sender(), 0u64..5, 0u64..5).prop_map(|(from, back, hint)| Stimulus::FittingRefusal { from, back, hint }),
         3 => Just(Stimulus::Propose),
         3 => Just(Stimulus::PersistOldest),
         3 => Just(Stimulus::PersistAll),

@@ -4,7 +4,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 use raft_core::{
     AppendEntries, AppendEntriesReply, AppendOutcome, Config, Effect, Entry, Input, LogIndex, LogPosition, Message,
-    NodeId, Payload, Persist, ProposalId, Raft, RequestVoteReply, Restored, RoleName, Term, TermAndVote, Time,
+    NodeId, Payload, Persist, Progress, ProposalId, Raft, RequestVoteReply, Restored, RoleName, Term, TermAndVote,
+    Time,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -23,6 +24,8 @@ pub(crate) struct Witness {
     ended: BTreeSet<ProposalId>,
     /// What has been handed out to be applied, from index 1.
     applied: Vec<Entry<u64>>,
+    /// The most that was acknowledged in the present term.
+    acknowledged: (Term, Vec<Entry<u64>>),
     announced: (Term, RoleName, Option<NodeId>),
     is_stopped: bool,
 }
@@ -34,6 +37,7 @@ struct Before {
     commit: LogIndex,
     applied: LogIndex,
     committed: Vec<Entry<u64>>,
+    next_indexes: Vec<(NodeId, LogIndex)>,
 }
 
 impl Witness {
@@ -57,6 +61,7 @@ impl Witness {
             proposed: 0,
             ended: BTreeSet::new(),
             applied: Vec::new(),
+            acknowledged: (Term(0), Vec::new()),
             is_stopped: false,
         }
     }
@@ -69,7 +74,10 @@ impl Witness {
             commit: self.raft.commit_index(),
             applied: self.raft.last_applied(),
             committed: self.raft.log().slice(LogIndex(1)..=self.raft.commit_index()).to_vec(),
+            next_indexes: self.raft.progress().map(|(id, progress)| (id, progress.next_index())).collect(),
         };
+        let impossible = impossible(&input);
+        let refused_by = refusal(&input);
         let portrait = format!("{:?}", self.raft);
         if let Input::Persisted { sequence } = &input {
             self.complete_writes_up_to(sequence.0);
@@ -78,7 +86,12 @@ impl Witness {
         match self.raft.step(self.now, input, &mut effects) {
             Ok(()) => {
                 assert!(!self.is_stopped, "a stopped server takes no input");
+                assert_eq!(impossible, None, "no server can have sent this");
                 self.check_order(&before);
+                self.check_acknowledged();
+                if let Some(follower) = refused_by {
+                    self.check_answer_to_refusal(follower, &before, &effects);
+                }
                 for effect in effects {
                     self.execute(effect);
                 }
@@ -115,6 +128,13 @@ impl Witness {
             }
             Stimulus::FittingAcknowledgement { from, match_index } => {
                 let outcome = AppendOutcome::Accepted { match_index: LogIndex(match_index) };
+                receive(from, Message::AppendEntriesReply(AppendEntriesReply { term, outcome }))
+            }
+            Stimulus::FittingRefusal { from, back, hint } => {
+                let log = self.raft.log();
+                let prev_index = LogIndex(log.last_index().0.saturating_sub(back));
+                let hint = LogPosition { index: LogIndex(hint), term: log.term_at(LogIndex(hint)).unwrap_or(term) };
+                let outcome = AppendOutcome::Conflict { prev_index, hint };
                 receive(from, Message::AppendEntriesReply(AppendEntriesReply { term, outcome }))
             }
             Stimulus::Propose => {
@@ -174,6 +194,26 @@ impl Witness {
         }
     }
 
+    /// What was acknowledged in a term stays for the rest of it, whatever its leader says (Figure 3, Leader Append-Only).
+    fn check_acknowledged(&self) {
+        let (term, entries) = &self.acknowledged;
+        if *term == self.raft.term() {
+            let kept = self.raft.log().slice(LogIndex(1)..=LogIndex(entries.len() as u64));
+            assert_eq!(kept, *entries, "an entry acknowledged in this term changed");
+        }
+    }
+
+    /// A refusal is answered only where that leads somewhere, or two servers would go on for ever.
+    fn check_answer_to_refusal(&self, follower: NodeId, before: &Before, effects: &[Effect<u64>]) {
+        let is_append =
+            |effect: &Effect<u64>| matches!(effect, Effect::Send { message: Message::AppendEntries(_), .. });
+        let next = |(id, progress): (NodeId, &Progress)| (id == follower).then_some(progress.next_index());
+        if effects.iter().any(is_append) {
+            let known = before.next_indexes.iter().find(|(id, _)| *id == follower).map(|(_, index)| *index);
+            assert!(self.raft.progress().find_map(next) < known, "a refusal is answered without progress");
+        }
+    }
+
     fn execute(&mut self, effect: Effect<u64>) {
         assert!(!self.is_stopped, "nothing comes behind a fatal effect");
         match effect {
@@ -208,7 +248,7 @@ impl Witness {
     }
 
     /// What a message promises is on the disk (Figure 2).
-    fn check_promise(&self, to: NodeId, message: &Message<u64>) {
+    fn check_promise(&mut self, to: NodeId, message: &Message<u64>) {
         let stored = self.disk.term_and_vote;
         match message {
             Message::RequestVote(request) => {
@@ -226,6 +266,9 @@ impl Witness {
                 let promised = self.raft.log().slice(LogIndex(1)..=*match_index);
                 assert_eq!(promised.len() as u64, match_index.0);
                 assert_eq!(promised, self.on_disk(LogIndex(1), *match_index));
+                if self.acknowledged.0 != *term || self.acknowledged.1.len() < promised.len() {
+                    self.acknowledged = (*term, promised.to_vec());
+                }
             }
             Message::RequestVoteReply(_) | Message::AppendEntries(_) | Message::AppendEntriesReply(_) => {}
         }
@@ -234,5 +277,28 @@ impl Witness {
     fn check_announced_role(&self) {
         let now = (self.raft.term(), self.raft.role(), self.raft.leader());
         assert_eq!(self.announced, now, "every change of role is announced");
+    }
+}
+
+/// Why no server can have sent this.
+fn impossible(input: &Input<u64>) -> Option<&'static str> {
+    let Input::Receive { message, .. } = input else { return None };
+    let term = message.term();
+    match message {
+        _ if term == Term(0) => Some("nobody is elected in term 0"),
+        _ if term > Term::LIMIT => Some("the term is out of range"),
+        Message::RequestVote(request) if request.last.term > term => Some("the candidate is ahead of itself"),
+        Message::AppendEntries(append) if append.prev.term > term => Some("the leader is ahead of itself"),
+        _ => None,
+    }
+}
+
+/// The follower that refuses an append with this.
+fn refusal(input: &Input<u64>) -> Option<NodeId> {
+    match input {
+        Input::Receive { from, message: Message::AppendEntriesReply(reply) } => {
+            matches!(reply.outcome, AppendOutcome::Conflict { .. }).then_some(*from)
+        }
+        _ => None,
     }
 }

@@ -141,9 +141,9 @@ fn a_refused_vote_goes_at_once() {
 
 #[test]
 fn a_refused_append_goes_at_once() {
-    let mut follower = node().log([1]).follower();
-    assert_eq!(follower.receive(2, append(1, at(3, 1), [1], 0)).sends(), [(2, conflict(1, 3, at(1, 1)))]);
-    assert_eq!(follower.receive(2, append(0, at(0, 0), [0], 0)).sends(), [(2, stale(1))]);
+    let mut follower = node().term(2).log([1]).follower();
+    assert_eq!(follower.receive(2, append(2, at(3, 1), [1], 0)).sends(), [(2, conflict(2, 3, at(1, 1)))]);
+    assert_eq!(follower.receive(3, append(1, at(0, 0), [1], 0)).sends(), [(3, stale(2))]);
 }
 
 // §5.3: an acknowledgement counts towards a commit.
@@ -194,11 +194,10 @@ fn one_report_covers_all_writes_before_it() {
 // A write for another reason completes: here of a vote, which was still free in the leader's term.
 #[test]
 fn a_finished_acknowledgement_is_not_repeated() {
-    let mut follower = node().term(1).follower_of(2);
-    follower.receive(2, append(1, at(0, 0), [1], 0));
-    follower.persist();
-    follower.receive(3, request_vote(1, at(1, 1)));
-    assert_eq!(follower.persist().sends(), [(3, vote(1))]);
+    let mut follower = node().log([1]).term(2).follower_of(2);
+    follower.receive(2, append(2, at(0, 0), [1], 0));
+    follower.receive(3, request_vote(2, at(1, 1)));
+    assert_eq!(follower.persist().sends(), [(3, vote(2))]);
 }
 
 #[test]
@@ -402,9 +401,9 @@ fn what_a_server_restarts_with_is_durable() {
 
 #[test]
 fn an_untouched_server_writes_nothing() {
-    let mut follower = node().log([1]).follower_of(2);
-    assert_eq!(follower.receive(2, heartbeat(1, at(1, 1), 1)).writes(), Vec::<&_>::new());
-    assert_eq!(follower.receive(3, request_vote(0, at(0, 0))).writes(), Vec::<&_>::new());
+    let mut follower = node().term(2).log([1]).follower_of(2);
+    assert_eq!(follower.receive(2, heartbeat(2, at(1, 1), 1)).writes(), Vec::<&_>::new());
+    assert_eq!(follower.receive(3, request_vote(1, at(0, 0))).writes(), Vec::<&_>::new());
 }
 
 #[test]

@@ -151,6 +151,55 @@ fn an_old_refusal_takes_nothing_back() {
     }
 }
 
+/// How many appends with entries `follower` is sent in answer to `count` refusals of what it has acknowledged.
+fn answers_to_refusals(leader: &mut LoneNode, count: usize) -> usize {
+    let refusals = (0..count).map(|_| leader.receive(2, conflict(3, 9, at(0, 0))).sends_to(2).len());
+    refusals.sum()
+}
+
+// §5.3: "a log inconsistency" is a follower's that has said nothing yet. One that refuses what it has acknowledged has
+// lost its disk, and asking again at once would go on for ever.
+#[test]
+fn a_follower_that_refuses_what_it_acknowledged_is_not_asked_again_at_line_rate() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 9));
+    assert_eq!(answers_to_refusals(&mut leader, 5), 0);
+}
+
+// The same while the search is on: the probe stands right behind what matches, and cannot go further back.
+#[test]
+fn a_follower_that_refuses_a_probe_of_what_it_acknowledged_is_not_asked_again_at_line_rate() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 9));
+    assert_eq!(leader.receive(2, conflict(3, 12, at(3, 1))).appends_to(2)[0].prev, at(9, 3));
+    let before = leader.progress_of(2);
+    assert_eq!(answers_to_refusals(&mut leader, 5), 0);
+    assert_eq!(leader.progress_of(2), before);
+}
+
+// What makes no progress is ignored, and the next heartbeat asks as ever: the follower may come to its senses.
+#[test]
+fn a_follower_that_refused_what_it_acknowledged_may_still_catch_up() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, accepted(3, 9));
+    leader.receive(2, conflict(3, 12, at(3, 1)));
+    answers_to_refusals(&mut leader, 5);
+    assert_eq!(leader.deadline().appends_to(2)[0].prev, at(9, 3));
+    leader.receive(2, accepted(3, 14));
+    assert_eq!(leader.progress_of(2), (14, 15));
+}
+
+// Only what was sent can be refused: a refusal of a place beyond that says nothing.
+#[test]
+fn a_refusal_of_what_was_never_sent_is_ignored() {
+    let mut leader = leader_ten_ahead();
+    let before = leader.progress_of(2);
+    for prev in [15, 16, u64::MAX] {
+        assert_eq!(leader.receive(2, conflict(3, prev, at(14, 3))).0, [], "refusal of {prev}");
+        assert_eq!(leader.progress_of(2), before, "refusal of {prev}");
+    }
+}
+
 // §5.3: while probing, only the refusal of the last probe counts.
 #[test]
 fn a_duplicated_refusal_of_a_probe_is_ignored() {

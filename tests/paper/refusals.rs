@@ -8,7 +8,7 @@ use raft_core::{
 };
 
 use crate::lone_node::{Builder, LoneNode, node};
-use crate::messages::{accepted, append, at, entry, heartbeat, refusal, request_vote, stale, vote};
+use crate::messages::{accepted, append, at, conflict, entry, heartbeat, refusal, request_vote, stale, vote};
 
 fn assert_refused(mut server: LoneNode, input: Input<u64>, expected: InputError) {
     let before = server.portrait();
@@ -52,6 +52,52 @@ fn a_term_beyond_the_limit_is_refused() {
     }
 }
 
+// §5.1: terms count elections, so nobody says anything in the term before the first of them.
+#[test]
+fn a_message_of_the_term_before_any_election_is_refused() {
+    for message in [
+        request_vote(0, at(0, 0)),
+        vote(0),
+        refusal(0),
+        heartbeat(0, at(0, 0), 0),
+        append(0, at(0, 0), [0], 0),
+        accepted(0, 1),
+        conflict(0, 1, at(0, 0)),
+        stale(0),
+    ] {
+        for server in [node().follower(), node().term(2).follower(), node().candidate(), node().leader()] {
+            assert_refused(server, from(2, message.clone()), InputError::TermOutOfRange(Term(0)));
+        }
+    }
+}
+
+#[test]
+fn the_first_term_is_a_proper_term() {
+    for message in [request_vote(1, at(0, 0)), heartbeat(1, at(0, 0), 0), stale(1)] {
+        let mut server = node().follower();
+        server.receive(2, message);
+        assert_eq!(server.term(), 1);
+    }
+}
+
+// §5.1, §5.4.1: a server's term is the latest it has seen, those in its log included.
+#[test]
+fn a_candidate_with_an_entry_of_a_later_term_than_its_own_is_refused() {
+    for (term, last) in [(1, 2), (4, 5), (4, u64::MAX)] {
+        let error = InputError::CandidateAheadOfItself { last: Term(last), term: Term(term) };
+        for server in [node().term(4).follower(), node().term(4).candidate(), node().term(4).leader()] {
+            assert_refused(server, from(2, request_vote(term, at(9, last))), error);
+        }
+    }
+}
+
+#[test]
+fn a_candidate_may_have_an_entry_of_the_term_just_before_its_own() {
+    let mut server = node().term(4).follower();
+    server.receive(2, request_vote(4, at(9, 3)));
+    assert_eq!(server.persist().sends(), [(2, vote(4))]);
+}
+
 #[test]
 fn the_limit_itself_is_a_proper_term() {
     let mut server = node().follower();
@@ -69,6 +115,9 @@ fn an_append_with_terms_out_of_order_is_refused() {
         (5, at(1, 1), &[6], 2),
         (5, at(1, 1), &[1, 5, 6], 4),
         (5, at(u64::MAX, 1), &[6], u64::MAX),
+        (5, at(2, 6), &[], 2),
+        (5, at(2, 6), &[6], 2),
+        (1, at(2, 4), &[], 2),
     ];
     for &(term, prev, entries, index) in cases {
         let error = InputError::EntryTermsOutOfOrder { index: LogIndex(index) };
@@ -113,6 +162,9 @@ fn the_error_names_the_value_that_was_wrong() {
     assert!(InputError::UnknownSender(NodeId(4)).to_string().contains('4'));
     assert!(InputError::TermOutOfRange(Term(77)).to_string().contains("77"));
     assert!(InputError::EntryTermsOutOfOrder { index: LogIndex(31) }.to_string().contains("31"));
+    assert!(InputError::LeaderContradictsItself { index: LogIndex(31) }.to_string().contains("31"));
+    let ahead = InputError::CandidateAheadOfItself { last: Term(78), term: Term(77) }.to_string();
+    assert!(ahead.contains("77") && ahead.contains("78"));
     assert!(ConfigError::DuplicateVoter(NodeId(12)).to_string().contains("12"));
     assert!(FatalError::CommittedEntryConflict { index: LogIndex(5) }.to_string().contains('5'));
 }
@@ -164,16 +216,114 @@ fn a_stored_log_that_no_raft_wrote_is_refused() {
     assert_eq!(node().log([1, 2]).term(1).try_start().err(), Some(ConfigError::RestoredTermTooOld));
 }
 
-// Figure 3, Leader Append-Only: what a leader has said once in its term stays. Whether the server refuses the append or
-// stops, it does not give up what it has acknowledged to this very leader.
+/// A follower that has acknowledged `[1, 3, 3]` to node 2, the leader of term 3.
+fn follower_in_line() -> LoneNode {
+    let mut server = node().term(3).log([1]).follower();
+    server.receive(2, append(3, at(1, 1), [3, 3], 0));
+    assert_eq!(server.persist().sends(), [(2, accepted(3, 3))]);
+    server
+}
+
+// Figure 3, Leader Append-Only: what a leader has said once in its term stays.
 #[test]
-fn a_leader_that_contradicts_itself_truncates_nothing() {
+fn a_leader_that_contradicts_itself_is_refused() {
+    let cases: &[(LogPosition, &[u64], u64)] = &[
+        (at(0, 0), &[2], 1),
+        (at(0, 0), &[2, 2, 3], 1),
+        (at(1, 1), &[1], 2),
+        (at(1, 1), &[2, 2, 2, 2], 2),
+        (at(1, 1), &[2, 3], 2),
+        (at(0, 0), &[1, 2, 3], 2),
+        // The terms after a rise, so that what differs is the last that matched.
+        (at(0, 0), &[1, 1, 3], 2),
+    ];
+    for &(prev, terms, index) in cases {
+        let error = InputError::LeaderContradictsItself { index: LogIndex(index) };
+        assert_refused(follower_in_line(), from(2, append_of(3, prev, terms)), error);
+    }
+}
+
+// What matched is refused from then on, and not only once it is durable and acknowledged.
+#[test]
+fn a_leader_that_contradicts_what_is_still_being_written_is_refused() {
     let mut server = node().term(3).follower();
     server.receive(2, append(3, at(0, 0), [3, 3], 0));
-    server.persist();
-    let said = server.try_step(from(2, append(3, at(0, 0), [2], 9)));
-    assert_eq!(server.log(), [3, 3]);
-    assert!(said.is_err() || said.is_ok_and(|effects| effects.fatal().is_some()));
+    let error = InputError::LeaderContradictsItself { index: LogIndex(1) };
+    assert_refused(server, from(2, append_of(3, at(0, 0), &[2])), error);
+}
+
+// A heartbeat says as well that everything up to its place matches.
+#[test]
+fn a_leader_that_contradicts_its_own_heartbeat_is_refused() {
+    let error = InputError::LeaderContradictsItself { index: LogIndex(2) };
+    assert_refused(node().term(3).log([1, 1]).follower_of(2), from(2, append_of(3, at(1, 1), &[3])), error);
+}
+
+// A commit that the contradiction claims is no excuse: it is refused before it can stop the server.
+#[test]
+fn a_leader_that_contradicts_what_it_committed_is_refused_and_stops_nobody() {
+    let mut server = follower_in_line();
+    server.receive(2, heartbeat(3, at(3, 3), 3));
+    assert_eq!(server.commit(), 3);
+    let error = InputError::LeaderContradictsItself { index: LogIndex(2) };
+    assert_refused(server, from(2, append(3, at(1, 1), [2], 9)), error);
+}
+
+// In the last term there is, a server whose leader falls silent may not campaign. What it acknowledged still binds it.
+#[test]
+fn a_leader_that_contradicts_itself_in_the_last_term_is_refused_after_a_timeout_too() {
+    let last = Term::LIMIT.0;
+    let mut server = node().follower();
+    server.receive(2, append(last, at(0, 0), [2, 2], 0));
+    assert_eq!(server.persist().sends(), [(2, accepted(last, 2))]);
+    server.deadline();
+    assert_eq!((server.term(), server.leader()), (last, None));
+    let error = InputError::LeaderContradictsItself { index: LogIndex(2) };
+    assert_refused(server, from(2, append_of(last, at(1, 2), &[3])), error);
+}
+
+// §5.5: "AppendEntries RPCs are idempotent", so what was said may be said again, in other pieces too.
+#[test]
+fn a_leader_may_repeat_itself() {
+    let cases: &[(LogPosition, &[u64])] = &[
+        (at(0, 0), &[1, 3, 3]),
+        (at(0, 0), &[1]),
+        (at(1, 1), &[3]),
+        (at(2, 3), &[3]),
+        (at(1, 1), &[]),
+        (at(3, 3), &[]),
+    ];
+    for &(prev, terms) in cases {
+        let mut server = follower_in_line();
+        assert_eq!(server.receive(2, append_of(3, prev, terms)).sends(), [(2, accepted(3, 3))]);
+        assert_eq!(server.log(), [1, 3, 3]);
+    }
+}
+
+#[test]
+fn a_leader_may_repeat_itself_and_go_on() {
+    let mut server = follower_in_line();
+    server.receive(2, append(3, at(1, 1), [3, 3, 3], 0));
+    assert_eq!(server.log(), [1, 3, 3, 3]);
+}
+
+// §5.3: of what lies behind the last match the leader has said nothing yet.
+#[test]
+fn a_leader_may_replace_what_it_has_not_vouched_for() {
+    let mut server = node().term(3).log([1, 2, 2]).follower();
+    server.receive(2, heartbeat(3, at(1, 1), 0));
+    server.receive(2, append(3, at(1, 1), [3], 0));
+    assert_eq!(server.log(), [1, 3]);
+}
+
+// §5.3: the leader of a later term is another, and may have other entries. So may one server in two terms.
+#[test]
+fn the_leader_of_a_later_term_may_contradict_its_predecessor() {
+    for leader in [2, 3] {
+        let mut server = follower_in_line();
+        server.receive(leader, append(4, at(1, 1), [4], 0));
+        assert_eq!(server.log(), [1, 4]);
+    }
 }
 
 /// A follower of term 1 with one entry, which is committed.

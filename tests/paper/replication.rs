@@ -100,8 +100,8 @@ fn an_append_of_known_entries_writes_nothing() {
 // §5.3: a refused append leaves even a log that it contradicts.
 #[test]
 fn a_refused_append_leaves_the_log_as_it_was() {
-    let mut follower = node().term(3).log([1, 2, 2]).follower_of(2);
-    follower.receive(2, append(3, at(2, 3), [3], 0));
+    let mut follower = node().term(3).log([1, 2, 2]).follower();
+    assert_eq!(follower.receive(2, append(3, at(2, 3), [3], 0)).sends(), [(2, conflict(3, 2, at(2, 2)))]);
     assert_eq!(follower.log(), [1, 2, 2]);
 }
 

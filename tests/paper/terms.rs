@@ -55,7 +55,7 @@ fn a_later_term_in_a_request_vote_leaves_the_leader_unknown() {
 #[test]
 fn the_sender_of_an_old_request_learns_the_later_term() {
     for mut server in every_role_in_term_5() {
-        assert_eq!(server.receive(2, request_vote(4, at(9, 4))).sends(), [(2, refusal(5))]);
+        assert_eq!(server.receive(2, request_vote(4, at(9, 3))).sends(), [(2, refusal(5))]);
         assert_eq!(server.receive(2, append(4, at(2, 1), [4], 3)).sends(), [(2, stale(5))]);
     }
 }
@@ -64,7 +64,7 @@ fn the_sender_of_an_old_request_learns_the_later_term() {
 #[test]
 fn a_message_of_an_old_term_changes_nothing() {
     let messages = [
-        request_vote(4, at(9, 4)),
+        request_vote(4, at(9, 3)),
         vote(4),
         refusal(4),
         heartbeat(4, at(2, 1), 2),

@@ -131,11 +131,11 @@ impl Checkers {
         entry: Option<LogEntry>,
         disk: &impl Disk,
     ) -> Result<(), Box<Violation>> {
+        self.makes_promises = true;
         promises::made(node, promise, entry, disk)?;
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
             Promise::Log { term, index } => {
-                self.makes_promises = true;
                 self.nodes[node.index()].acknowledgements.made(term, index);
                 Ok(())
             }
@@ -221,7 +221,7 @@ impl Checkers {
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
         if let Some(digest) = now.applied
-            && now.applied != before.applied
+            && (now.applied, now.applied_index) != (before.applied, before.applied_index)
         {
             self.applied.given(node, now.applied_index, digest)?;
         }

@@ -259,7 +259,7 @@ impl<S: Subject> World<S> {
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
         if let Some(promise) = S::promise(from, to, &message) {
             let entry = match (promise, &self.subjects[from.index()]) {
-                (Promise::Log { index, .. }, Some(subject)) => subject.log_entry(index),
+                (Promise::Log { index: index @ 1.., .. }, Some(subject)) => subject.log_entry(index),
                 _ => None,
             };
             self.checkers.promised(from, promise, entry, &self.disks[from.index()])?;
