@@ -25,7 +25,7 @@
 //!
 //! # What decides
 //!
-//! The plan decides what is large (cluster, settings, faults and when they strike); the seed's [choices](choices)
+//! The plan decides what is large (cluster, settings, faults and when they strike); the seed's [choices]
 //! decide what is small (each latency, each loss). Nothing else does: no clock, no thread, no hash order, no float.
 
 #![forbid(unsafe_code)]

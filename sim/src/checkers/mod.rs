@@ -1,7 +1,7 @@
 //! The properties that must hold, one a file, each remembering the whole run.
 //!
-//! Each checker is fed facts and refuses those that cannot be; [`Checkers`] turns what the world sees into
-//! facts, at a cost of what changed.
+//! Each checker is fed facts and refuses those that cannot be; `Checkers`, below, turns what the world sees into facts, at
+//! a cost of what changed.
 
 pub mod acknowledged;
 pub mod applied;
