@@ -59,6 +59,7 @@ impl Subject for RaftCore {
     const NAME: &'static str = "raft-core";
     const MESSAGE_KINDS: &'static [&'static str] =
         &["RequestVote", "RequestVoteReply", "AppendEntries", "AppendEntriesReply"];
+    const APPLIES_ONLY_DURABLE: bool = true;
 
     fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
         let Settings { election_timeout_ms, heartbeat_ms, max_entries_per_append, max_entries_in_flight, .. } =

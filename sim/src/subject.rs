@@ -32,6 +32,9 @@ pub trait Subject: Sized {
     /// The types of messages: [`message_kind`](Subject::message_kind) is an index into it.
     const MESSAGE_KINDS: &'static [&'static str];
 
+    /// Whether a node promises to apply only what is on its own disk, beyond what Raft asks for.
+    const APPLIES_ONLY_DURABLE: bool = false;
+
     /// A node that starts, or starts again, with what its disk holds.
     ///
     /// # Errors

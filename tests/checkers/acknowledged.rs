@@ -33,11 +33,6 @@ impl Service {
         self
     }
 
-    fn gives_up(mut self, id: RequestId) -> Self {
-        self.checker.abandoned(id);
-        self
-    }
-
     /// The client is told that its command stands at `index`.
     fn try_tells(mut self, id: RequestId, index: u64) -> Result<Self, Box<Violation>> {
         self.checker.done(id, index, &self.committed)?;
@@ -160,28 +155,14 @@ fn commands_that_were_asked_for_at_the_same_time_may_take_effect_in_any_order() 
 
 #[test]
 fn a_command_may_take_effect_before_one_that_nobody_was_told_of() {
-    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).gives_up(request(1, 0));
+    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1));
     assert!(service.asks(request(2, 0), (1, 1)).try_tells(request(2, 0), 1).is_ok());
-}
-
-#[test]
-fn an_old_acknowledgement_may_reach_a_client_that_gave_up() {
-    // Nobody is told of it any more: it is not judged, even where it is false.
-    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0));
-    assert!(service.try_tells(request(1, 0), 9).is_ok());
 }
 
 #[test]
 fn an_acknowledgement_may_reach_its_client_twice() {
     let service = Service::default().committed(&[1]).asks(request(1, 0), (1, 1)).tells(request(1, 0), 1);
     assert!(service.try_tells(request(1, 0), 1).is_ok());
-}
-
-#[test]
-fn an_acknowledgement_that_nobody_waits_for_binds_nobody() {
-    let service = Service::default().committed(&[1, 1]).asks(request(1, 0), (2, 1)).gives_up(request(1, 0));
-    let service = service.tells(request(1, 0), 2).asks(request(2, 0), (1, 1));
-    assert!(service.try_tells(request(2, 0), 1).is_ok());
 }
 
 #[test]
@@ -263,14 +244,8 @@ fn a_command_that_was_not_refused_may_be_committed() {
 }
 
 #[test]
-fn a_command_whose_client_gave_up_may_be_committed() {
-    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0));
-    assert!(service.try_commits((1, 1)).is_ok());
-}
-
-#[test]
-fn a_refusal_that_nobody_waits_for_binds_nobody() {
-    let service = Service::default().asks(request(1, 0), (1, 1)).gives_up(request(1, 0)).refuses(request(1, 0));
+fn a_command_that_was_never_answered_may_be_committed() {
+    let service = Service::default().asks(request(1, 0), (1, 1));
     assert!(service.try_commits((1, 1)).is_ok());
 }
 

@@ -1,6 +1,6 @@
 //! Every state machine is given the committed log: each entry once, in order.
 
-use sim::checkers::applied::Applied;
+use sim::checkers::applied::{self, Applied};
 use sim::{AppliedDigest, LogEntry};
 
 use crate::entries::{entry, forged, given, log};
@@ -121,4 +121,15 @@ fn an_entry_without_a_command_is_given_like_any_other() {
     let mut checker = Applied::default();
     checker.committed(no_command);
     assert!(checker.given(N1, 1, given(&[no_command])).is_ok());
+}
+
+#[test]
+fn a_state_machine_ahead_of_its_own_disk_is_rejected() {
+    assert_rejected(applied::durable(N2, 4, 3), NAME, &["n2 has applied up to 4", "its disk ends at 3"]);
+}
+
+#[test]
+fn a_state_machine_may_be_behind_its_own_disk_or_level_with_it() {
+    assert!(applied::durable(N1, 3, 3).is_ok());
+    assert!(applied::durable(N1, 0, 3).is_ok());
 }

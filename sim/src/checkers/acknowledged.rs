@@ -1,5 +1,6 @@
 //! What a client was told is so: an acknowledged command is committed where the answer says, and stands behind
-//! every command that was acknowledged before it was asked for. A refused command is never committed.
+//! every command that was acknowledged before it was asked for. A refused command is never committed. It makes no
+//! difference whether the client still waits for the answer.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -37,8 +38,8 @@ impl Acknowledged {
         self.open[client].push_back(Open { number: id.number, digest, not_before: self.last_acknowledged });
     }
 
-    /// The client no longer waits.
-    pub fn abandoned(&mut self, id: RequestId) {
+    /// The client is told that its command took effect, and not where.
+    pub fn done_somewhere(&mut self, id: RequestId) {
         self.close(id);
     }
 

@@ -1,10 +1,22 @@
-//! Every state machine is given the committed log: each entry once, in order (§5.3).
+//! Every state machine is given the committed log: each entry once, in order (§5.3). Where the subject says so, only
+//! what is on the node's own disk.
 
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::{AppliedDigest, LogEntry};
 
 const NAME: &str = "applied";
+
+/// `node` has applied up to `index`, and its disk's log ends at `last_durable`.
+///
+/// # Errors
+/// Where its state machine is ahead of its disk.
+pub fn durable(node: NodeId, index: u64, last_durable: u64) -> Result<(), Box<Violation>> {
+    if index <= last_durable {
+        return Ok(());
+    }
+    Err(Violation::new(NAME, format!("{node} has applied up to {index}, and its disk ends at {last_durable}")))
+}
 
 /// Remembers what a state machine has been given after each committed entry.
 #[derive(Clone, Debug, Default)]

@@ -220,6 +220,9 @@ impl Checkers {
             self.check_commit(node, &before, &now, disks)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
+        if S::APPLIES_ONLY_DURABLE {
+            applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
+        }
         if let Some(digest) = now.applied
             && (now.applied, now.applied_index) != (before.applied, before.applied_index)
         {
@@ -336,17 +339,12 @@ impl Checkers {
         self.acknowledged.refused(id, self.state_machine_safety.log())
     }
 
-    /// A client no longer waits.
-    pub(crate) fn abandoned(&mut self, id: RequestId) {
-        self.acknowledged.abandoned(id);
-    }
-
     /// A client is told that its command took effect.
     pub(crate) fn done(&mut self, id: RequestId, index: Option<u64>) -> Result<(), Box<Violation>> {
         match index {
             Some(index) => self.acknowledged.done(id, index, self.state_machine_safety.log()),
             None => {
-                self.acknowledged.abandoned(id);
+                self.acknowledged.done_somewhere(id);
                 Ok(())
             }
         }

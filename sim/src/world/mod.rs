@@ -58,6 +58,8 @@ pub struct World<S: Subject> {
 /// honest runs have.
 const MOST_EVENTS_AT_ONCE: u64 = 20_000;
 const MOST_EVENTS_PER_MS: u64 = 200;
+/// So many events may wait.
+const MOST_WAITING: usize = 10_000;
 
 impl<S: Subject> World<S> {
     /// The world of `seed` with `plan`, at time 0: all nodes up, nothing sent.
@@ -168,16 +170,16 @@ impl<S: Subject> World<S> {
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }
-        if self.trace.events > self.event_limit {
-            self.extend_event_limit();
+        if self.trace.events > self.event_limit || self.queue.len() > MOST_WAITING {
+            self.check_growth();
         }
         self.failure.is_none()
     }
 
     /// A run that has more events than any sane protocol is ended: its timers stand still, or its messages multiply.
-    fn extend_event_limit(&mut self) {
+    fn check_growth(&mut self) {
         self.event_limit = MOST_EVENTS_AT_ONCE + MOST_EVENTS_PER_MS * (self.now_ns / 1_000_000);
-        if self.trace.events > self.event_limit {
+        if self.trace.events > self.event_limit || self.queue.len() > MOST_WAITING {
             let detail = format!(
                 "{} events in {} ms, with {} more to come",
                 self.trace.events,

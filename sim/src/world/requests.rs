@@ -94,7 +94,6 @@ impl<S: Subject> World<S> {
     pub(super) fn client_gives_up(&mut self, id: RequestId) {
         if self.clients[usize::from(id.client)].end(id, None) {
             self.trace.note(self.now_ns, || format!("client {} gives up request {}", id.client, id.number));
-            self.checkers.abandoned(id);
             self.client_thinks(id.client);
         }
     }
