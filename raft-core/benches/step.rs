@@ -101,7 +101,7 @@ fn append(prev: u64) -> Message<u64> {
 
 fn append_of(prev: u64, entries: Entries<u64>) -> Message<u64> {
     let prev = LogPosition { index: LogIndex(prev), term: Term(prev.min(1)) };
-    Message::AppendEntries(AppendEntries { term: Term(1), prev, entries, leader_commit: prev.index })
+    Message::AppendEntries(AppendEntries { term: Term(1), attempt: 0, prev, entries, leader_commit: prev.index })
 }
 
 fn accepted(index: u64) -> Message<u64> {

@@ -23,7 +23,8 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         self.follow(from, effects);
         if !self.log.contains(append.prev) {
             let hint = self.log.last_at_or_below(append.prev);
-            let outcome = AppendOutcome::Conflict { prev_index: append.prev.index, hint };
+            let AppendEntries { attempt, prev, .. } = *append;
+            let outcome = AppendOutcome::Conflict { attempt, prev_index: prev.index, hint };
             self.send_append_reply(from, outcome, effects);
             return;
         }

@@ -52,6 +52,8 @@ pub struct RequestVoteReply {
 pub struct AppendEntries<P> {
     /// The leader's term.
     pub term: Term,
+    /// Which of the leader's attempts in this term to find where the two logs meet.
+    pub attempt: u64,
     /// The place right before `entries`.
     pub prev: LogPosition,
     /// The entries that follow `prev`; none in a heartbeat.
@@ -80,7 +82,9 @@ pub enum AppendOutcome {
     },
     /// The follower has no entry of `prev`'s term at `prev`'s index.
     Conflict {
-        /// The index of that `prev`, which tells a late reply from a new one.
+        /// The append's attempt: what refutes an earlier attempt says nothing about this one.
+        attempt: u64,
+        /// The index of that `prev`.
         prev_index: LogIndex,
         /// The follower's last entry at or before `prev` whose term is not above `prev`'s.
         hint: LogPosition,

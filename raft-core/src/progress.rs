@@ -11,6 +11,8 @@ pub struct Progress {
     match_index: LogIndex,
     next_index: LogIndex,
     flow: Flow,
+    /// How often in this term the logs turned out to meet earlier than was thought.
+    attempt: u64,
     /// When the last append left, with entries or without.
     pub(crate) sent_at: Time,
 }
@@ -31,6 +33,7 @@ impl Progress {
             match_index: LogIndex(0),
             next_index: last_index.next(),
             flow: Flow::Probe { outstanding: false },
+            attempt: 0,
             sent_at: now,
         }
     }
@@ -45,6 +48,12 @@ impl Progress {
     #[must_use]
     pub fn next_index(&self) -> LogIndex {
         self.next_index
+    }
+
+    /// How often in this term the logs turned out to meet earlier than was thought.
+    #[must_use]
+    pub fn attempt(&self) -> u64 {
+        self.attempt
     }
 
     /// How many entries may be sent now, given what one append and the window ahead of the
@@ -84,18 +93,18 @@ impl Progress {
         is_news
     }
 
-    /// The follower refused an append whose `prev` was `prev_index`; the logs can meet at `meet` at the latest.
-    /// Returns whether that is news: a late refusal of something settled since is not.
-    pub(crate) fn conflicted(&mut self, prev_index: LogIndex, meet: LogIndex) -> bool {
-        let is_late = match self.flow {
-            Flow::Probe { .. } => prev_index != self.next_index.previous(),
-            Flow::Replicate => prev_index <= self.match_index,
-        };
+    /// The follower refused an append of `attempt` whose `prev` was `prev_index`; the logs can meet at `meet` at the
+    /// latest. Returns whether that is news: a late refusal of something settled since is not.
+    ///
+    /// One append out of order is refused, and so are all that overtook it. Each would set off the whole window again
+    /// if only the first did not end the attempt.
+    pub(crate) fn conflicted(&mut self, attempt: u64, prev_index: LogIndex, meet: LogIndex) -> bool {
         let next_index = meet.next().min(prev_index).max(self.match_index.next());
         // A follower that refuses even what it has acknowledged cannot be brought in line by asking again at once.
-        if is_late || next_index >= self.next_index {
+        if attempt != self.attempt || prev_index <= self.match_index || next_index >= self.next_index {
             return false;
         }
+        self.attempt += 1;
         self.next_index = next_index;
         self.flow = Flow::Probe { outstanding: false };
         true

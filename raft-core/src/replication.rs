@@ -40,6 +40,7 @@ impl<P: Clone, R: Rng> Raft<P, R> {
             follower.progress.sent(count, self.now);
             let append = AppendEntries {
                 term: self.term,
+                attempt: follower.progress.attempt(),
                 prev: position_before(&self.log, next),
                 entries,
                 leader_commit: self.commit_index,
@@ -59,6 +60,7 @@ impl<P: Clone, R: Rng> Raft<P, R> {
             if follower.progress.sent_at.after(interval) <= self.now {
                 let append = AppendEntries {
                     term: self.term,
+                    attempt: follower.progress.attempt(),
                     prev: position_before(&self.log, follower.progress.next_index()),
                     entries: Entries::empty(),
                     leader_commit: self.commit_index,
@@ -89,10 +91,10 @@ impl<P: Clone, R: Rng> Raft<P, R> {
                     self.advance_leader_commit(effects);
                 }
             }
-            AppendOutcome::Conflict { prev_index, hint } => {
+            AppendOutcome::Conflict { attempt, prev_index, hint } => {
                 // Skip the leader's own entries of terms that the follower cannot have there.
                 let meet = self.log.last_at_or_below(hint).index;
-                if !progress.conflicted(prev_index, meet) {
+                if !progress.conflicted(attempt, prev_index, meet) {
                     return;
                 }
             }

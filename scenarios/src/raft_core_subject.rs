@@ -149,7 +149,7 @@ impl Subject for RaftCore {
             ),
             Message::AppendEntriesReply(reply) => match reply.outcome {
                 AppendOutcome::Accepted { match_index } => format!("accepted t{} match {match_index}", reply.term),
-                AppendOutcome::Conflict { prev_index, hint } => {
+                AppendOutcome::Conflict { prev_index, hint, .. } => {
                     format!("conflict t{} at {prev_index} hint {}", reply.term, position(hint))
                 }
                 AppendOutcome::StaleTerm => format!("stale, now t{}", reply.term),

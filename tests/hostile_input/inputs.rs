@@ -102,7 +102,11 @@ fn message(plausible: u32) -> impl Strategy<Value = Message<u64>> {
     let position = move || (index(), term()).prop_map(|(index, term)| LogPosition { index, term });
     let outcome = prop_oneof![
         index().prop_map(|match_index| AppendOutcome::Accepted { match_index }),
-        (index(), position()).prop_map(|(prev_index, hint)| AppendOutcome::Conflict { prev_index, hint }),
+        (0u64..3, index(), position()).prop_map(|(attempt, prev_index, hint)| AppendOutcome::Conflict {
+            attempt,
+            prev_index,
+            hint
+        }),
         Just(AppendOutcome::StaleTerm),
     ];
     prop_oneof![
@@ -111,7 +115,7 @@ fn message(plausible: u32) -> impl Strategy<Value = Message<u64>> {
             .prop_map(|(term, granted)| Message::RequestVoteReply(RequestVoteReply { term, granted })),
         (term(), position(), vec(entry(plausible), 0..4), index()).prop_map(|(term, prev, entries, leader_commit)| {
             let entries = entries.into_iter().collect();
-            Message::AppendEntries(AppendEntries { term, prev, entries, leader_commit })
+            Message::AppendEntries(AppendEntries { term, attempt: prev.index.0 % 3, prev, entries, leader_commit })
         }),
         (term(), outcome).prop_map(|(term, outcome)| Message::AppendEntriesReply(AppendEntriesReply { term, outcome })),
     ]

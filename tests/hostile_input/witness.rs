@@ -120,7 +120,7 @@ impl Witness {
                     Entry { term: last, payload: Payload::Command(last.0) }
                 });
                 let entries = entries.collect();
-                let append = AppendEntries { term, prev, entries, leader_commit: LogIndex(commit) };
+                let append = AppendEntries { term, attempt: 0, prev, entries, leader_commit: LogIndex(commit) };
                 receive(from, Message::AppendEntries(append))
             }
             Stimulus::FittingVote { from, granted } => {
@@ -134,7 +134,9 @@ impl Witness {
                 let log = self.raft.log();
                 let prev_index = LogIndex(log.last_index().0.saturating_sub(back));
                 let hint = LogPosition { index: LogIndex(hint), term: log.term_at(LogIndex(hint)).unwrap_or(term) };
-                let outcome = AppendOutcome::Conflict { prev_index, hint };
+                let sent =
+                    self.raft.progress().find(|(id, _)| *id == NodeId(from)).map(|(_, progress)| progress.attempt());
+                let outcome = AppendOutcome::Conflict { attempt: sent.unwrap_or(0), prev_index, hint };
                 receive(from, Message::AppendEntriesReply(AppendEntriesReply { term, outcome }))
             }
             Stimulus::Propose => {

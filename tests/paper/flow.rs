@@ -2,7 +2,7 @@
 //! replies that arrive late, twice or in the wrong order.
 
 use crate::lone_node::{HEARTBEAT_MS, LoneNode, node};
-use crate::messages::{accepted, at, conflict};
+use crate::messages::{accepted, at, conflict, conflict_in};
 
 /// A leader of term 3 whose log holds `[1, 1, 1, 3]`, known to match everywhere, and then ten proposals.
 fn leader_ten_ahead() -> LoneNode {
@@ -119,6 +119,32 @@ fn the_other_refusals_of_the_same_gap_are_not_answered_again() {
     }
 }
 
+// The same gap once more: the refusals that arrive after it was filled would each set off the whole window again.
+#[test]
+fn a_late_refusal_of_a_gap_that_was_filled_is_ignored() {
+    let mut leader = leader_ten_ahead();
+    assert_eq!(leader.receive(2, conflict(3, 6, at(5, 3))).appends_to(2)[0].attempt, 1);
+    leader.receive(2, accepted(3, 8));
+    let before = leader.progress_of(2);
+    for prev in 9..14 {
+        assert_eq!(leader.receive(2, conflict(3, prev, at(5, 3))).0, [], "refusal of {prev}");
+    }
+    assert_eq!(leader.progress_of(2), before);
+}
+
+// A gap in what was sent since is another matter.
+#[test]
+fn a_refusal_of_the_attempt_under_way_is_answered() {
+    let mut leader = leader_ten_ahead();
+    leader.receive(2, conflict(3, 6, at(5, 3)));
+    leader.receive(2, accepted(3, 8));
+    leader.receive(2, accepted(3, 14));
+    leader.propose(1);
+    leader.propose(2);
+    let appends = leader.receive(2, conflict_in(1, 3, 15, at(14, 3))).appends_to(2);
+    assert_eq!((appends[0].prev, appends[0].attempt), (at(14, 3), 2));
+}
+
 // Figure 2: matchIndex "increases monotonically"
 #[test]
 fn an_old_acknowledgement_takes_nothing_back() {
@@ -151,9 +177,9 @@ fn an_old_refusal_takes_nothing_back() {
     }
 }
 
-/// How many appends with entries `follower` is sent in answer to `count` refusals of what it has acknowledged.
-fn answers_to_refusals(leader: &mut LoneNode, count: usize) -> usize {
-    let refusals = (0..count).map(|_| leader.receive(2, conflict(3, 9, at(0, 0))).sends_to(2).len());
+/// How many appends the follower is sent in answer to five refusals, in `attempt`, of what it has acknowledged.
+fn answers_to_refusals(leader: &mut LoneNode, attempt: u64) -> usize {
+    let refusals = (0..5).map(|_| leader.receive(2, conflict_in(attempt, 3, 9, at(0, 0))).sends_to(2).len());
     refusals.sum()
 }
 
@@ -163,7 +189,7 @@ fn answers_to_refusals(leader: &mut LoneNode, count: usize) -> usize {
 fn a_follower_that_refuses_what_it_acknowledged_is_not_asked_again_at_line_rate() {
     let mut leader = leader_ten_ahead();
     leader.receive(2, accepted(3, 9));
-    assert_eq!(answers_to_refusals(&mut leader, 5), 0);
+    assert_eq!(answers_to_refusals(&mut leader, 0), 0);
 }
 
 // The same while the search is on: the probe stands right behind what matches, and cannot go further back.
@@ -173,7 +199,7 @@ fn a_follower_that_refuses_a_probe_of_what_it_acknowledged_is_not_asked_again_at
     leader.receive(2, accepted(3, 9));
     assert_eq!(leader.receive(2, conflict(3, 12, at(3, 1))).appends_to(2)[0].prev, at(9, 3));
     let before = leader.progress_of(2);
-    assert_eq!(answers_to_refusals(&mut leader, 5), 0);
+    assert_eq!(answers_to_refusals(&mut leader, 1), 0);
     assert_eq!(leader.progress_of(2), before);
 }
 
@@ -183,7 +209,7 @@ fn a_follower_that_refused_what_it_acknowledged_may_still_catch_up() {
     let mut leader = leader_ten_ahead();
     leader.receive(2, accepted(3, 9));
     leader.receive(2, conflict(3, 12, at(3, 1)));
-    answers_to_refusals(&mut leader, 5);
+    answers_to_refusals(&mut leader, 1);
     assert_eq!(leader.deadline().appends_to(2)[0].prev, at(9, 3));
     leader.receive(2, accepted(3, 14));
     assert_eq!(leader.progress_of(2), (14, 15));

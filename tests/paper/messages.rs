@@ -34,6 +34,7 @@ pub(crate) fn refusal(term: u64) -> Message<Command> {
 pub(crate) fn append<const N: usize>(term: u64, prev: LogPosition, terms: [u64; N], commit: u64) -> Message<Command> {
     Message::AppendEntries(AppendEntries {
         term: Term(term),
+        attempt: 0,
         prev,
         entries: terms.into_iter().map(entry).collect(),
         leader_commit: LogIndex(commit),
@@ -48,8 +49,13 @@ pub(crate) fn accepted(term: u64, match_index: u64) -> Message<Command> {
     append_reply(term, AppendOutcome::Accepted { match_index: LogIndex(match_index) })
 }
 
+/// The refusal of an append of the leader's first attempt.
 pub(crate) fn conflict(term: u64, prev_index: u64, hint: LogPosition) -> Message<Command> {
-    append_reply(term, AppendOutcome::Conflict { prev_index: LogIndex(prev_index), hint })
+    conflict_in(0, term, prev_index, hint)
+}
+
+pub(crate) fn conflict_in(attempt: u64, term: u64, prev_index: u64, hint: LogPosition) -> Message<Command> {
+    append_reply(term, AppendOutcome::Conflict { attempt, prev_index: LogIndex(prev_index), hint })
 }
 
 pub(crate) fn stale(term: u64) -> Message<Command> {

@@ -24,7 +24,7 @@ fn from(sender: u64, message: Message<u64>) -> Input<u64> {
 
 fn append_of(term: u64, prev: LogPosition, terms: &[u64]) -> Message<u64> {
     let entries: Entries<u64> = terms.iter().copied().map(entry).collect();
-    Message::AppendEntries(AppendEntries { term: Term(term), prev, entries, leader_commit: LogIndex(0) })
+    Message::AppendEntries(AppendEntries { term: Term(term), attempt: 0, prev, entries, leader_commit: LogIndex(0) })
 }
 
 #[test]
