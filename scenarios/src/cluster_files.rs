@@ -171,7 +171,11 @@ fn parse_json<'de, T: Deserialize<'de>>(text: &str) -> Result<T, String> {
         let place = format!("{}:{}", problem.line(), problem.column());
         let words = problem.to_string();
         let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
-        if field == "." { format!("{place}: {words}") } else { format!("{place}: {field}: {words}") }
+        if matches!(field.as_str(), "." | "?") {
+            format!("{place}: {words}")
+        } else {
+            format!("{place}: {field}: {words}")
+        }
     })?;
     deserializer
         .end()
@@ -206,7 +210,8 @@ mod tests {
         assert!(conf_error("{\"EToutStart\":0,\"EToutEnd\":1,\"HTout\":50}").contains("EToutStart: 0 is not between"));
         assert!(conf_error("{\"EToutStart\":150,\"EToutEnd\":400}").contains("HTout"));
         assert!(conf_error("{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":50,\n\"More\":1}").contains("More"));
-        assert!(conf_error(&CONF[..20]).starts_with("1:20"));
+        assert!(conf_error(&CONF[..20]).starts_with("1:20: EOF"));
+        assert_eq!(conf_error("{\"EToutStart\":150\n\"HTout\":50}"), "2:1: expected `,` or `}`");
         assert!(conf_error(&format!("{CONF} x")).contains("something follows the end"));
     }
 

@@ -62,6 +62,7 @@ pub const ALL: &[About] = &[
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
     About { name: "durability", property: "what is committed stays on the disks of a majority" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
+    About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
 ];
 
