@@ -22,7 +22,7 @@ fn config(cases: u32) -> Config {
 }
 
 #[test]
-fn no_plan_breaks_an_election() {
+fn elections_hold_under_any_plan() {
     let result = TestRunner::new(config(200)).run(&(any_plan(), any::<u64>()), |(plan, seed)| {
         let report = run_plan::<RaftCore>(&plan, seed).map_err(|problem| TestCaseError::fail(problem.to_string()))?;
         prop_assert_eq!(report.failure, None);
