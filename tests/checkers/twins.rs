@@ -6,30 +6,22 @@ use std::collections::BTreeMap;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
-use proptest::test_runner::{RngSeed, TestRunner};
+use proptest::test_runner::TestRunner;
 use sim::checkers::election_safety::ElectionSafety;
 use sim::checkers::log_matching::LogMatching;
 use sim::checkers::state_machine_safety::StateMachineSafety;
 use sim::{LogEntry, NodeId};
+use tests::property;
 
 use crate::entries::{entry, forged};
 
 const NODES: u8 = 3;
 const CASES: u32 = 2000;
 
-fn config() -> ProptestConfig {
-    ProptestConfig {
-        cases: CASES,
-        rng_seed: RngSeed::Fixed(0x5eed),
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    }
-}
-
 /// Histories of both kinds must be drawn, or the twins agree on nothing.
 #[track_caller]
 fn assert_both_verdicts_are_drawn<T>(histories: &impl Strategy<Value = T>, is_accepted: impl Fn(&T) -> bool) {
-    let mut runner = TestRunner::new(config());
+    let mut runner = TestRunner::new(property(CASES));
     let mut draw = || histories.new_tree(&mut runner).expect("a history").current();
     let accepted = (0..CASES).filter(|_| is_accepted(&draw())).count();
     let fifth = CASES as usize / 5;
@@ -282,7 +274,7 @@ fn election_safety_sees_lawful_and_unlawful_histories() {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(property(CASES))]
 
     #[test]
     fn log_matching_agrees_with_all_logs_ever_compared_in_pairs(changes in log_changes()) {

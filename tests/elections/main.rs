@@ -4,26 +4,14 @@ mod plans;
 
 use plans::any_plan;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, RngSeed, TestRunner};
+use proptest::test_runner::TestRunner;
 use scenarios::raft_core_subject::RaftCore;
-use sim::environment::Environment;
 use sim::run_plan;
-
-/// The same plans every time, unless `RAFT_SIM_SEED` asks for others or `RAFT_SIM_SEEDS` for more.
-fn config(cases: u32) -> Config {
-    let environment = Environment::read().expect("only known variables");
-    Config {
-        cases: environment.seeds.map_or(cases, |seeds| u32::try_from(seeds).unwrap_or(u32::MAX)),
-        rng_seed: RngSeed::Fixed(environment.seed.unwrap_or(0)),
-        failure_persistence: None,
-        max_shrink_iters: 20_000,
-        ..Config::default()
-    }
-}
+use tests::property;
 
 #[test]
 fn elections_hold_under_any_plan() {
-    let result = TestRunner::new(config(200)).run(&(any_plan(), any::<u64>()), |(plan, seed)| {
+    let result = TestRunner::new(property(200)).run(&(any_plan(), any::<u64>()), |(plan, seed)| {
         let report = run_plan::<RaftCore>(&plan, seed).map_err(|problem| TestCaseError::fail(problem.to_string()))?;
         prop_assert_eq!(report.failure, None);
         Ok(())
@@ -40,7 +28,7 @@ fn a_disk_that_forgets_votes_is_caught_with_a_small_plan() {
         let failure = run_plan::<forgetful::RaftWithForgetfulDisk>(plan, seed).expect("a plan").failure;
         failure.is_some()
     };
-    let result = TestRunner::new(config(200)).run(&(any_plan(), any::<u64>()), |(plan, seed)| {
+    let result = TestRunner::new(property(200)).run(&(any_plan(), any::<u64>()), |(plan, seed)| {
         prop_assert!(!broken(&plan, seed));
         Ok(())
     });

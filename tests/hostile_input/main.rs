@@ -7,15 +7,10 @@ mod inputs;
 mod witness;
 
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
+use tests::property;
 
 use crate::inputs::{Stimulus, stimuli};
 use crate::witness::Witness;
-
-/// The same cases in every run: a failure is one for everybody.
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, rng_seed: RngSeed::Fixed(0x5eed), failure_persistence: None, ..ProptestConfig::default() }
-}
 
 fn hold_against(voters: u64, log: &[u64], stimuli: Vec<Stimulus>) {
     let mut witness = Witness::of(voters, log);
@@ -25,7 +20,7 @@ fn hold_against(voters: u64, log: &[u64], stimuli: Vec<Stimulus>) {
 }
 
 proptest! {
-    #![proptest_config(config(4000))]
+    #![proptest_config(property(4000))]
 
     /// Mostly sensible numbers, so that the server gets somewhere: it leads, follows, truncates and commits.
     #[test]
