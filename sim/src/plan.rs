@@ -170,19 +170,27 @@ impl<Settings> Plan<Settings> {
         if let Some(drift) = self.clock_drift_ppm.iter().find(|drift| drift.abs() > 500_000) {
             return wrong("clock_drift_ppm", format!("{drift} is not between -500000 and 500000"));
         }
+        // Times are added up, so that none may come near the end of its range. How long a fault lasts may.
         let mut ranges = vec![("network.latency_ns", self.network.latency_ns), ("disk.write_ns", self.disk.write_ns)];
+        ranges.push(("network.reordering_ns", (0, self.network.reordering_ns)));
         match self.clients {
-            Clients::Closed { think_ns, .. } => ranges.push(("clients.think_ns", think_ns)),
+            Clients::Closed { think_ns, timeout_ns, .. } => {
+                ranges.push(("clients.think_ns", think_ns));
+                ranges.push(("clients.timeout_ns", (0, timeout_ns)));
+            }
             Clients::Open { every_ns: 0 } => return wrong("clients.every_ns", "0 would never let time pass".into()),
-            Clients::Open { .. } => {}
+            Clients::Open { every_ns } => ranges.push(("clients.every_ns", (0, every_ns))),
         }
         for (field, (least, most)) in ranges {
             if least > most || most > LONGEST_NS {
                 return wrong(field, format!("{least} to {most} is not a range of times"));
             }
         }
-        if self.faults.iter().any(|timed| timed.at_ns > LONGEST_NS) {
-            return wrong("faults", format!("at_ns is above {LONGEST_NS}"));
+        for TimedFault { at_ns, fault } in &self.faults {
+            let extra_ns = if let Fault::SlowDisk { extra_ns, .. } = fault { *extra_ns } else { 0 };
+            if let Some(time_ns) = [*at_ns, extra_ns].into_iter().find(|time_ns| *time_ns > LONGEST_NS) {
+                return wrong("faults", format!("{time_ns} is above {LONGEST_NS}"));
+            }
         }
         Ok(())
     }

@@ -173,7 +173,7 @@ fn one_client_may_be_told_of_one_command_after_the_other() {
 
 // ---- Refusals ----
 
-const COMMITTED_AFTER_ALL: &str = "a command is committed of which its client was told that it has no effect";
+const COMMITTED_AFTER_ALL: &str = "has no effect, and it is committed";
 
 #[test]
 fn a_refusal_of_a_committed_command_is_rejected() {
@@ -198,7 +198,7 @@ fn a_refusal_of_a_command_committed_right_after_an_acknowledged_one_is_rejected(
 #[test]
 fn a_refused_command_that_is_committed_later_is_rejected() {
     let service = Service::default().asks(request(3, 8), (1, 1)).refuses(request(3, 8));
-    assert_rejected(service.try_commits((1, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+    assert_rejected(service.try_commits((1, 1)), NAME, &["client 3", "command 8", COMMITTED_AFTER_ALL]);
 }
 
 #[test]
@@ -207,15 +207,15 @@ fn a_refused_command_that_is_committed_long_after_is_rejected() {
     let service = service.asks(request(3, 9), (1, 1)).committed(&[1]).tells(request(3, 9), 1);
     assert!(service.try_commits((2, 1)).is_ok());
     assert!(service.try_commits((3, 1)).is_ok());
-    assert_rejected(service.try_commits((4, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+    assert_rejected(service.try_commits((4, 1)), NAME, &["client 3", "command 8", COMMITTED_AFTER_ALL]);
 }
 
 #[test]
 fn the_first_of_several_refused_commands_may_not_be_committed_either() {
     let service = Service::default().asks(request(1, 0), (1, 1)).asks(request(2, 0), (2, 1));
     let service = service.refuses(request(1, 0)).refuses(request(2, 0));
-    assert_rejected(service.try_commits((1, 1)), NAME, &[COMMITTED_AFTER_ALL]);
-    assert_rejected(service.try_commits((2, 1)), NAME, &[COMMITTED_AFTER_ALL]);
+    assert_rejected(service.try_commits((1, 1)), NAME, &["client 1", "command 0", COMMITTED_AFTER_ALL]);
+    assert_rejected(service.try_commits((2, 1)), NAME, &["client 2", "command 0", COMMITTED_AFTER_ALL]);
 }
 
 #[test]

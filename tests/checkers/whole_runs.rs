@@ -506,7 +506,7 @@ fn acknowledged_is_told_of_an_answer_by_a_later_incarnation() {
 #[test]
 fn acknowledged_is_told_of_a_refused_command_that_is_committed() {
     let acts = then(then(one_request(), [(N1, Answers(None))]), committed_at_last());
-    assert_refused(acts, "acknowledged", &["a command is committed", "its client was told that it has no effect"]);
+    assert_refused(acts, "acknowledged", &["client 0", "command 0 has no effect", "it is committed"]);
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 mod toy;
 
-use sim::{Campaign, Clients, DiskPlan, FailureKind, Network, Plan, Scenario, run_plan, run_seed};
+use sim::{
+    Campaign, Clients, DiskPlan, FailureKind, Fault, Network, NodeSet, Plan, Scenario, TimedFault, run_plan, run_seed,
+};
 use toy::{Habit, Toy};
 
 const MS: u64 = 1_000_000;
@@ -25,6 +27,10 @@ fn plan(habit: Habit) -> Plan<u8> {
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
     }
+}
+
+fn slow_disk(at_ns: u64, extra_ns: u64) -> TimedFault {
+    TimedFault { at_ns, fault: Fault::SlowDisk { nodes: NodeSet(1), extra_ns, for_ns: 1 } }
 }
 
 fn scenario(habit: Habit) -> Scenario<Toy> {
@@ -57,6 +63,20 @@ fn a_node_that_stops_itself_is_a_crash() {
 #[test]
 fn a_node_that_cannot_start_is_a_crash() {
     assert_eq!(failure(Habit::CannotStart).kind, FailureKind::Crash);
+}
+
+#[test]
+fn a_panic_at_the_first_start_is_a_crash_too() {
+    let failure = failure(Habit::PanicsAtStart);
+    assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Crash, "crash"));
+    assert!(failure.detail.contains("broken from the start"), "{}", failure.detail);
+}
+
+#[test]
+fn a_recorded_run_has_the_hash_of_the_run() {
+    let scenario = scenario(Habit::Chats);
+    let (_, recorded) = sim::record_seed(&scenario, 1).expect("a plan");
+    assert_eq!(recorded, run_seed(&scenario, 1).expect("a plan"));
 }
 
 #[test]
@@ -199,4 +219,13 @@ fn a_plan_that_makes_no_sense_is_refused_with_the_field() {
     assert_eq!(refused(|plan| plan.clock_drift_ppm[0] = 900_000), "clock_drift_ppm");
     assert_eq!(refused(|plan| plan.network.latency_ns = (2, 1)), "network.latency_ns");
     assert_eq!(refused(|plan| plan.clients = Clients::Open { every_ns: 0 }), "clients.every_ns");
+    // Times are added up: none may reach the end of their range.
+    assert_eq!(refused(|plan| plan.clients = Clients::Open { every_ns: u64::MAX }), "clients.every_ns");
+    assert_eq!(refused(|plan| plan.network.reordering_ns = u64::MAX), "network.reordering_ns");
+    assert_eq!(
+        refused(|plan| plan.clients = Clients::Closed { count: 1, think_ns: (0, 1), timeout_ns: u64::MAX }),
+        "clients.timeout_ns"
+    );
+    assert_eq!(refused(|plan| plan.faults = vec![slow_disk(0, u64::MAX)]), "faults");
+    assert_eq!(refused(|plan| plan.faults = vec![slow_disk(u64::MAX, 0)]), "faults");
 }

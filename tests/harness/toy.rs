@@ -21,6 +21,8 @@ pub(crate) enum Habit {
     Stops,
     /// Does not start.
     CannotStart,
+    /// Panics when it starts.
+    PanicsAtStart,
     /// Refuses messages.
     Refuses,
     /// Answers each message with two.
@@ -38,6 +40,7 @@ impl Habit {
         Self::Panics,
         Self::Stops,
         Self::CannotStart,
+        Self::PanicsAtStart,
         Self::Refuses,
         Self::Storms,
         Self::Fidgets,
@@ -88,6 +91,7 @@ impl Subject for Toy {
         if habit == Habit::CannotStart {
             return Err("the toy does not feel like it".to_owned());
         }
+        assert!(habit != Habit::PanicsAtStart, "the toy is broken from the start");
         // No two runs get the same number, so no two are alike.
         let elsewhere = match habit {
             Habit::Wavers | Habit::Meanders => ELSEWHERE.fetch_add(1, Ordering::Relaxed),

@@ -2,7 +2,7 @@
 //! every command that was acknowledged before it was asked for. A refused command is never committed. It makes no
 //! difference whether the client still waits for the answer.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::failure::Violation;
 use crate::subject::{LogEntry, RequestId};
@@ -12,11 +12,11 @@ const NAME: &str = "acknowledged";
 /// Remembers what clients wait for and what they were told.
 #[derive(Clone, Debug, Default)]
 pub struct Acknowledged {
-    /// By client, in the order in which they were asked.
+    /// By client, in the order in which they were asked, which is that of their numbers.
     open: Vec<VecDeque<Open>>,
     last_acknowledged: u64,
-    /// The digests of the refused commands.
-    refused: BTreeSet<u64>,
+    /// The refused commands, by digest.
+    refused: BTreeMap<u64, RequestId>,
 }
 
 /// A request without an answer.
@@ -45,7 +45,7 @@ impl Acknowledged {
 
     fn close(&mut self, id: RequestId) -> Option<Open> {
         let open = self.open.get_mut(usize::from(id.client))?;
-        let place = open.iter().position(|open| open.number == id.number)?;
+        let place = open.binary_search_by_key(&id.number, |open| open.number).ok()?;
         open.remove(place)
     }
 
@@ -55,7 +55,7 @@ impl Acknowledged {
     /// Where it is committed.
     pub fn refused(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
         let Some(Open { digest, not_before, .. }) = self.close(id) else { return Ok(()) };
-        self.refused.insert(digest);
+        self.refused.insert(digest, id);
         // Whatever was committed before it was asked for cannot be it.
         let since = committed.get(not_before as usize..).unwrap_or_default();
         if since.iter().any(|entry| entry.digest == digest) {
@@ -69,13 +69,10 @@ impl Acknowledged {
     /// # Errors
     /// Where a client was told that it never would be.
     pub fn committed(&self, entry: LogEntry) -> Result<(), Box<Violation>> {
-        if self.refused.is_empty() || !self.refused.contains(&entry.digest) {
-            return Ok(());
+        match self.refused.get(&entry.digest) {
+            None => Ok(()),
+            Some(id) => Err(contradicted(*id)),
         }
-        Err(Violation::new(
-            NAME,
-            "a command is committed of which its client was told that it has no effect".to_owned(),
-        ))
     }
 
     /// The client is told that its command took effect at `index` of the log, of which `committed` is committed.

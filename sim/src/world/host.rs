@@ -42,7 +42,7 @@ impl<S: Subject> Host<S> {
     /// A request is answered at most once.
     pub(super) fn answered(&mut self, node: NodeId, id: RequestId) -> Result<(), Box<Violation>> {
         let RequestId { client, number } = id;
-        let Some(place) = self.asked.iter().position(|asked| *asked == id) else {
+        let Some(place) = self.asked.iter().rposition(|asked| *asked == id) else {
             let detail = format!("{node} answers request {number} of client {client} twice, or without being asked");
             return Err(Violation::new("acknowledged", detail));
         };

@@ -49,6 +49,7 @@ pub struct World<S: Subject> {
     counts: FaultCounts,
     deliveries: u64,
     event_limit: u64,
+    is_started: bool,
     failure: Option<Failure>,
     outputs: Outputs<S>,
     responses: Vec<(RequestId, Response<S::Answer>)>,
@@ -62,7 +63,7 @@ const MOST_EVENTS_PER_MS: u64 = 200;
 const MOST_WAITING: usize = 10_000;
 
 impl<S: Subject> World<S> {
-    /// The world of `seed` with `plan`, at time 0: all nodes up, nothing sent.
+    /// The world of `seed` with `plan`, at time 0. Its nodes start with the first [`step`](Self::step).
     ///
     /// # Errors
     /// Where the plan makes no sense.
@@ -99,6 +100,7 @@ impl<S: Subject> World<S> {
             counts: FaultCounts::default(),
             deliveries: 0,
             event_limit: MOST_EVENTS_AT_ONCE,
+            is_started: false,
             failure: None,
             outputs: Outputs::new(),
             responses: Vec::new(),
@@ -106,11 +108,6 @@ impl<S: Subject> World<S> {
         };
         world.counts[FaultClass::ClockDrift] =
             world.plan.clock_drift_ppm.iter().filter(|drift| **drift != 0).count() as u64;
-        for node in NodeId::all(nodes) {
-            if let Err(violation) = world.start(node) {
-                world.fail(FailureKind::Safety, &violation);
-            }
-        }
         world.schedule_plan();
         Ok(world)
     }
@@ -143,8 +140,21 @@ impl<S: Subject> World<S> {
         while self.step() {}
     }
 
+    /// Starts the nodes, as part of the run: what goes wrong with them then is noticed like anything later.
+    fn start_all(&mut self) {
+        self.is_started = true;
+        for node in NodeId::all(self.plan.nodes) {
+            if let Err(violation) = self.start(node) {
+                self.fail(FailureKind::Safety, &violation);
+            }
+        }
+    }
+
     /// Executes the next event. Returns whether there was one, and the run may go on after it.
     pub fn step(&mut self) -> bool {
+        if !self.is_started {
+            self.start_all();
+        }
         if self.failure.is_some() {
             return false;
         }
@@ -274,10 +284,9 @@ impl<S: Subject> World<S> {
             }
             [None, _] => {}
             [Some(first_ns), Some(second_ns)] => {
-                for delay_ns in [first_ns, second_ns] {
-                    let message = message.clone();
-                    self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
-                }
+                let twin = Event::Deliver { from, to, kind, message: message.clone() };
+                self.queue.push(self.now_ns + first_ns, twin);
+                self.queue.push(self.now_ns + second_ns, Event::Deliver { from, to, kind, message });
             }
         }
         Ok(())
