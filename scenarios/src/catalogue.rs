@@ -26,6 +26,7 @@ fn swarm(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
     let nemesis = Nemesis {
         nodes: vec![(1, 1), (2, 1), (3, 6), (4, 3), (5, 8), (6, 2), (7, 2)],
         faults: FaultClass::ALL.to_vec(),
+        operations: Vec::new(),
         duration: (20, 40),
         clients: (1, 6),
     };
@@ -47,6 +48,7 @@ fn elections(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
             Pause,
             ClockDrift,
         ],
+        operations: Vec::new(),
         duration: (20, 40),
         clients: (1, 1),
     };
@@ -58,6 +60,7 @@ fn replication(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
     let nemesis = Nemesis {
         nodes: vec![(3, 4), (4, 1), (5, 4), (7, 1)],
         faults: vec![FaultClass::Loss, Duplication, Reordering, Crash, LostWrite, TornWrite, SlowDisk],
+        operations: Vec::new(),
         duration: (15, 30),
         clients: (4, 12),
     };
@@ -121,6 +124,7 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
         (1..).map(|number| number * 2_000 * MS).take_while(|at_ns| *at_ns < duration_ms * MS).map(split).collect();
     Plan {
         nodes: NODES,
+        members: NodeSet::all(NODES),
         duration_ns: duration_ms * MS,
         settings: Settings {
             election_timeout_ms: (100, 200),
@@ -140,5 +144,6 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
         clock_drift_ppm: vec![0; usize::from(NODES)],
         clients: Clients::Open { every_ns: 5 * MS },
         faults,
+        operations: Vec::new(),
     }
 }

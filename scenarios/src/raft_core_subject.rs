@@ -91,6 +91,7 @@ impl Subject for RaftCore {
             Input::Request { id, command } => CoreInput::Propose { id: proposal_id(id), command },
             Input::Written(write) => CoreInput::Persisted { sequence: write.sequence },
             Input::DeadlineReached => CoreInput::DeadlineReached,
+            Input::Operate { .. } => return,
         };
         let mut effects = std::mem::take(&mut self.effects);
         if let Err(error) = self.raft.step(Time(now_ns), input, &mut effects) {

@@ -6,6 +6,7 @@
 use crate::choices::Choice;
 use crate::faults::FaultClass;
 use crate::node::{NodeId, NodeSet};
+use crate::operation::{Operation, OperationClass, TimedOperation};
 use crate::plan::{Clients, DiskPlan, Fault, Network, Plan, TimedFault};
 
 const US: u64 = 1_000;
@@ -18,6 +19,8 @@ pub struct Nemesis {
     pub nodes: Vec<(u8, u64)>,
     /// The classes of faults that may be on.
     pub faults: Vec<FaultClass>,
+    /// The classes of operations that may be asked for.
+    pub operations: Vec<OperationClass>,
     /// How long a run takes, in longest election timeouts.
     pub duration: (u64, u64),
     /// How many clients there are.
@@ -50,7 +53,12 @@ impl Nemesis {
             NodeId::all(nodes).map(|_| choice.below(2 * most_drift + 1) as i32 - most_drift as i32).collect();
         let clients = self.draw_clients(choice, tempo_ns);
         let faults = draw_faults(choice, &on, nodes, duration_ns, tempo_ns);
-        Plan { nodes, duration_ns, settings, network, disk, clock_drift_ppm, clients, faults }
+        // Drawn last, so that a class more leaves what goes wrong as it was.
+        let asked: Vec<OperationClass> =
+            self.operations.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
+        let members = draw_members(choice, &asked, nodes);
+        let operations = draw_operations(choice, &asked, nodes, members, duration_ns, tempo_ns);
+        Plan { nodes, members, duration_ns, settings, network, disk, clock_drift_ppm, clients, faults, operations }
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
@@ -122,7 +130,7 @@ fn draw_fault(choice: &mut Choice, class: FaultClass, nodes: u8, tempo_ns: u64) 
         FaultClass::Partition => Fault::Partition { side: proper_subset(choice, nodes), for_ns: lasts_ns },
         FaultClass::OneWayPartition => {
             let from = proper_subset(choice, nodes);
-            let others = NodeSet(!from.0 & everyone(nodes).0);
+            let others = NodeSet(!from.0 & NodeSet::all(nodes).0);
             let to = NodeSet(others.0 & choice.below(1 << nodes) as u8);
             Fault::OneWayPartition { from, to: if to.is_empty() { others } else { to }, for_ns: lasts_ns }
         }
@@ -137,13 +145,83 @@ fn draw_fault(choice: &mut Choice, class: FaultClass, nodes: u8, tempo_ns: u64) 
     }
 }
 
-fn everyone(nodes: u8) -> NodeSet {
-    NodeSet(u8::MAX >> (8 - nodes))
+/// Half of the clusters that change their members start without some of the nodes.
+fn draw_members(choice: &mut Choice, asked: &[OperationClass], nodes: u8) -> NodeSet {
+    let all = NodeSet::all(nodes);
+    if !asked.contains(&OperationClass::ChangeMembership) || choice.chance_ppm(500_000) {
+        return all;
+    }
+    most_of(choice, nodes)
+}
+
+fn draw_operations(
+    choice: &mut Choice,
+    asked: &[OperationClass],
+    nodes: u8,
+    members: NodeSet,
+    duration_ns: u64,
+    tempo_ns: u64,
+) -> Vec<TimedOperation> {
+    let mut operations = Vec::new();
+    if asked.is_empty() {
+        return operations;
+    }
+    let longest_gap_ns = choice.within((tempo_ns, 8 * tempo_ns));
+    let mut voters = members;
+    let mut at_ns = choice.within((0, longest_gap_ns));
+    while at_ns < duration_ns {
+        match choice.pick(asked) {
+            OperationClass::TransferLeadership => {
+                let to = NodeId(choice.below(u64::from(nodes)) as u8);
+                operations.push(TimedOperation { at_ns, operation: Operation::TransferLeadership { to } });
+            }
+            OperationClass::ChangeMembership => {
+                voters = next_voters(choice, voters, nodes);
+                let learners = NodeSet(!voters.0 & choice.below(1 << nodes) as u8 & choice.below(1 << nodes) as u8);
+                let operation = Operation::ChangeMembership { voters, learners };
+                // Most often nobody leads at some time, or the change before is still under way: asked for up to
+                // three times.
+                for _ in 0..choice.within((1, 3)) {
+                    operations.push(TimedOperation { at_ns, operation });
+                    at_ns += choice.within((tempo_ns / 2, 2 * tempo_ns));
+                }
+            }
+        }
+        at_ns += choice.within((tempo_ns / 20, longest_gap_ns));
+    }
+    operations.retain(|timed| timed.at_ns < duration_ns);
+    operations
+}
+
+/// Most often a node or two more or fewer than now; sometimes a cluster that has little to do with the one of now.
+fn next_voters(choice: &mut Choice, now: NodeSet, nodes: u8) -> NodeSet {
+    match choice.below(10) {
+        0 | 1 => most_of(choice, nodes),
+        2 => NodeSet(choice.within((1, u64::from(NodeSet::all(nodes).0))) as u8),
+        3..=5 => {
+            let one = one_changed(choice, now, nodes);
+            one_changed(choice, one, nodes)
+        }
+        _ => one_changed(choice, now, nodes),
+    }
+}
+
+/// A node more or fewer, but never nobody.
+fn one_changed(choice: &mut Choice, voters: NodeSet, nodes: u8) -> NodeSet {
+    let changed = NodeSet(voters.0 ^ 1 << choice.below(u64::from(nodes)));
+    if changed.is_empty() { voters } else { changed }
+}
+
+/// Each node with three chances in four, and never nobody.
+fn most_of(choice: &mut Choice, nodes: u8) -> NodeSet {
+    let missing = choice.below(1 << nodes) & choice.below(1 << nodes);
+    let most = NodeSet(NodeSet::all(nodes).0 & !(missing as u8));
+    if most.is_empty() { NodeSet::all(nodes) } else { most }
 }
 
 /// Some of the nodes, but neither none nor all.
 fn proper_subset(choice: &mut Choice, nodes: u8) -> NodeSet {
-    NodeSet(choice.within((1, u64::from(everyone(nodes).0) - 1)) as u8)
+    NodeSet(choice.within((1, u64::from(NodeSet::all(nodes).0) - 1)) as u8)
 }
 
 /// Most often one node, sometimes several, now and then all.
@@ -151,7 +229,7 @@ fn some_nodes(choice: &mut Choice, nodes: u8) -> NodeSet {
     let one = NodeSet::default().with(NodeId(choice.below(u64::from(nodes)) as u8));
     let several = NodeSet(one.0 | choice.below(1 << nodes) as u8);
     match choice.below(10) {
-        0 => everyone(nodes),
+        0 => NodeSet::all(nodes),
         1 | 2 => several,
         _ => one,
     }

@@ -45,6 +45,12 @@ impl fmt::Debug for NodeId {
 pub struct NodeSet(pub u8);
 
 impl NodeSet {
+    /// All nodes of a cluster of `nodes`, 1 to 7.
+    #[must_use]
+    pub fn all(nodes: u8) -> Self {
+        Self(u8::MAX >> (8 - nodes))
+    }
+
     /// Whether `node` is in the set.
     #[must_use]
     pub fn contains(self, node: NodeId) -> bool {
@@ -61,6 +67,12 @@ impl NodeSet {
     #[must_use]
     pub fn without(self, node: NodeId) -> Self {
         Self(self.0 & !(1 << node.0))
+    }
+
+    /// Whether every node of the set is in `other` too.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        self.0 & !other.0 == 0
     }
 
     /// How many nodes are in the set.

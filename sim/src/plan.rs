@@ -6,12 +6,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::node::{MAX_NODES, NodeSet};
+use crate::operation::TimedOperation;
 
 /// What one run is given. Times are nanoseconds of the world's clock, from the start of the run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct Plan<Settings> {
     /// How many nodes the cluster has, 1 to 7.
     pub nodes: u8,
+    /// Who the members are at the start, all of them voters. Other nodes run, and belong to nobody until they are added.
+    pub members: NodeSet,
     /// When the run ends.
     pub duration_ns: u64,
     /// What the operator set.
@@ -26,6 +29,8 @@ pub struct Plan<Settings> {
     pub clients: Clients,
     /// What goes wrong, and when.
     pub faults: Vec<TimedFault>,
+    /// What an operator asks for, and when.
+    pub operations: Vec<TimedOperation>,
 }
 
 /// How the network behaves all along. Parts per million are of messages.
@@ -158,6 +163,10 @@ impl<Settings> Plan<Settings> {
         if self.nodes == 0 || usize::from(self.nodes) > MAX_NODES {
             return wrong("nodes", format!("{} is not between 1 and {MAX_NODES}", self.nodes));
         }
+        let all = NodeSet::all(self.nodes);
+        if self.members.is_empty() || !self.members.is_within(all) {
+            return wrong("members", format!("{:?} is not a cluster within {all:?}", self.members));
+        }
         if self.duration_ns == 0 || self.duration_ns > LONGEST_NS {
             return wrong("duration_ns", format!("{} is not between 1 and {LONGEST_NS}", self.duration_ns));
         }
@@ -191,6 +200,12 @@ impl<Settings> Plan<Settings> {
             if let Some(time_ns) = [*at_ns, extra_ns].into_iter().find(|time_ns| *time_ns > LONGEST_NS) {
                 return wrong("faults", format!("{time_ns} is above {LONGEST_NS}"));
             }
+        }
+        for TimedOperation { at_ns, operation } in &self.operations {
+            if *at_ns > LONGEST_NS {
+                return wrong("operations", format!("{at_ns} is above {LONGEST_NS}"));
+            }
+            operation.validate(self.nodes)?;
         }
         Ok(())
     }

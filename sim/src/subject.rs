@@ -7,7 +7,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::choices::Choice;
-use crate::node::NodeId;
+use crate::node::{NodeId, NodeSet};
+use crate::operation::Operation;
 
 /// A protocol behind one small door: the simulator drives any that fits.
 ///
@@ -91,6 +92,8 @@ pub struct Setup<'a, Settings> {
     pub node: NodeId,
     /// How many nodes the cluster has.
     pub nodes: u8,
+    /// The voters that the cluster starts with. What a disk holds may be newer.
+    pub members: NodeSet,
     /// The time on the node's own clock.
     pub now_ns: u64,
     /// What the operator set.
@@ -152,6 +155,11 @@ pub enum Input<S: Subject> {
         id: RequestId,
         /// What the client asks for.
         command: S::Command,
+    },
+    /// An operator asks for something. Whoever does not know it, or cannot do it now, ignores it.
+    Operate {
+        /// What the operator asks for.
+        operation: Operation,
     },
     /// The oldest write under way is durable now.
     Written(<S::Disk as Disk>::Write),

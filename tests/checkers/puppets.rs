@@ -111,6 +111,7 @@ pub(crate) fn play(script: Script) -> Option<Failure> {
     let asked = script.iter().position(|(_, act)| matches!(act, Act::IsAsked));
     let plan = Plan {
         nodes: 3,
+        members: NodeSet::all(3),
         duration_ns: end_ns,
         settings: (),
         network: Network { latency_ns: (1, 1), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 },
@@ -118,6 +119,7 @@ pub(crate) fn play(script: Script) -> Option<Failure> {
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
         faults: script.iter().enumerate().filter_map(crash).collect(),
+        operations: Vec::new(),
     };
     SCRIPT.set(script);
     run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure

@@ -62,6 +62,7 @@ impl Subject for RaftWithForgetfulDisk {
             Input::Request { id, command } => Input::Request { id, command },
             Input::Written(write) => Input::Written(write),
             Input::DeadlineReached => Input::DeadlineReached,
+            Input::Operate { operation } => Input::Operate { operation },
         };
         self.raft.step(now_ns, input, &mut self.asked);
         out.take_over(&mut self.asked);

@@ -16,6 +16,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
         (faults, any_network(), any_disk(), drifts, any_settings()).prop_map(
             move |(faults, network, disk, clock_drift_ppm, settings)| Plan {
                 nodes,
+                members: NodeSet::all(nodes),
                 duration_ns: duration_ms * MS,
                 settings,
                 network,
@@ -23,6 +24,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
                 clock_drift_ppm,
                 clients: Clients::Closed { count: 1, think_ns: (20 * MS, 80 * MS), timeout_ns: 300 * MS },
                 faults,
+                operations: Vec::new(),
             },
         )
     })

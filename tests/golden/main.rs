@@ -13,6 +13,7 @@ const MS: u64 = 1_000_000;
 fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Settings> {
     Plan {
         nodes: 3,
+        members: NodeSet::all(3),
         duration_ns: duration_ms * MS,
         settings: Settings {
             election_timeout_ms: (100, 200),
@@ -32,6 +33,7 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
         clock_drift_ppm: vec![0; 3],
         clients,
         faults,
+        operations: Vec::new(),
     }
 }
 

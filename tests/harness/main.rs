@@ -1,5 +1,6 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
+mod operations;
 mod toy;
 
 use sim::{
@@ -12,6 +13,7 @@ const MS: u64 = 1_000_000;
 fn plan(habit: Habit) -> Plan<u8> {
     Plan {
         nodes: 3,
+        members: NodeSet::all(3),
         duration_ns: 500 * MS,
         settings: habit.settings(),
         network: Network {
@@ -26,6 +28,7 @@ fn plan(habit: Habit) -> Plan<u8> {
         // They ask whomever they like: the toy has no leader to be asked.
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
+        operations: Vec::new(),
     }
 }
 

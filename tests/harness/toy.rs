@@ -86,7 +86,7 @@ impl Subject for Toy {
     const MESSAGE_KINDS: &'static [&'static str] = &["chat"];
 
     fn start(setup: Setup<'_, u8>, _: &NoDisk) -> Result<Self, String> {
-        let Setup { node, nodes, now_ns, settings, mut jitter } = setup;
+        let Setup { node, nodes, now_ns, settings, mut jitter, .. } = setup;
         let habit = *Habit::ALL.iter().find(|habit| habit.settings() == *settings).ok_or("no such habit")?;
         if habit == Habit::CannotStart {
             return Err("the toy does not feel like it".to_owned());

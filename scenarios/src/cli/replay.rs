@@ -88,7 +88,7 @@ fn text<S: Subject>(
 
 /// What a reader needs to follow the run: what went wrong, and who led.
 fn is_turning_point(line: &TraceLine) -> bool {
-    line.what.starts_with("FAULT") || line.change.contains("LEADER")
+    ["FAULT", "OPERATION"].iter().any(|word| line.what.starts_with(word)) || line.change.contains("LEADER")
 }
 
 /// What `replay --json` prints.

@@ -14,6 +14,7 @@ pub(super) enum Event<S: Subject> {
     ClientGivesUp { id: RequestId },
     FaultStarts { fault: usize },
     FaultEnds { fault: usize },
+    OperatorAsks { operation: usize },
 }
 
 impl<S: Subject> Event<S> {
@@ -48,6 +49,7 @@ impl<S: Subject> Event<S> {
             Self::ClientGivesUp { id } => 6 << 32 | u64::from(id.client) << 16 | u64::from(id.number),
             Self::FaultStarts { fault } => 7 << 32 | *fault as u64,
             Self::FaultEnds { fault } => 8 << 32 | *fault as u64,
+            Self::OperatorAsks { operation } => 9 << 32 | *operation as u64,
         }
     }
 }

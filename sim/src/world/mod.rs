@@ -4,6 +4,7 @@ mod disks;
 mod event;
 mod host;
 mod injection;
+mod operations;
 mod requests;
 
 use std::collections::VecDeque;
@@ -125,6 +126,9 @@ impl<S: Subject> World<S> {
     fn schedule_plan(&mut self) {
         for (fault, timed) in self.plan.faults.iter().enumerate() {
             self.queue.push(timed.at_ns, Event::FaultStarts { fault });
+        }
+        for (operation, timed) in self.plan.operations.iter().enumerate() {
+            self.queue.push(timed.at_ns, Event::OperatorAsks { operation });
         }
         for (client, state) in (0..).zip(&mut self.clients) {
             let first_ns = match self.plan.clients {
@@ -248,6 +252,7 @@ impl<S: Subject> World<S> {
             }
             Event::FaultStarts { fault } => self.fault_starts(fault),
             Event::FaultEnds { fault } => self.fault_ends(fault),
+            Event::OperatorAsks { operation } => self.operate(operation),
         }
     }
 
@@ -358,6 +363,7 @@ impl<S: Subject> World<S> {
         let setup = Setup {
             node,
             nodes: self.plan.nodes,
+            members: self.plan.members,
             now_ns: self.clocks[place].local_ns(self.now_ns),
             settings: &self.plan.settings,
             jitter: self.choices.jitter(node, host.incarnation),
