@@ -187,6 +187,7 @@ impl Subject for RaftCore {
             applied: Some(self.applied),
             last_index: self.raft.log().last_index().0,
             log_changed_from: self.log_changed_from.take().map(|index| index.0),
+            ..Observation::default()
         })
     }
 

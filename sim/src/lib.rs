@@ -40,6 +40,7 @@ mod clients;
 mod clock;
 mod failure;
 mod faults;
+mod membership;
 mod nemesis;
 mod network;
 mod node;
@@ -56,6 +57,7 @@ pub use campaign::{Campaign, CampaignReport};
 pub use choices::Choice;
 pub use failure::{Failure, FailureKind, Violation};
 pub use faults::{FaultClass, FaultCounts};
+pub use membership::Membership;
 pub use nemesis::Nemesis;
 pub use node::{MAX_NODES, NodeId, NodeSet};
 pub use operation::{Operation, OperationClass, TimedOperation};
@@ -64,8 +66,8 @@ pub use run::{RunReport, finish, record_seed, run_plan, run_seed};
 pub use runner::check;
 pub use scenario::Scenario;
 pub use subject::{
-    AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
-    TermAndVote,
+    Access, AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup,
+    Subject, TermAndVote,
 };
 pub use trace::TraceLine;
 pub use world::World;

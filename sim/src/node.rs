@@ -75,6 +75,18 @@ impl NodeSet {
         self.0 & !other.0 == 0
     }
 
+    /// The nodes of both sets.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// The nodes that are in both sets.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     /// How many nodes are in the set.
     #[must_use]
     pub fn len(self) -> usize {

@@ -52,10 +52,10 @@ impl Operation {
         match *self {
             Self::TransferLeadership { to } if !all.contains(to) => wrong(format!("there is no {to}")),
             Self::ChangeMembership { voters: NodeSet(0), .. } => wrong("a membership without voters".to_owned()),
-            Self::ChangeMembership { voters, learners } if !NodeSet(voters.0 | learners.0).is_within(all) => {
+            Self::ChangeMembership { voters, learners } if !voters.union(learners).is_within(all) => {
                 wrong(format!("voters {voters:?} and learners {learners:?} are not all within {all:?}"))
             }
-            Self::ChangeMembership { voters, learners } if voters.0 & learners.0 != 0 => {
+            Self::ChangeMembership { voters, learners } if !voters.intersection(learners).is_empty() => {
                 wrong(format!("voters {voters:?} and learners {learners:?} overlap"))
             }
             _ => Ok(()),

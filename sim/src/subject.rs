@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::choices::Choice;
+use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::Operation;
 
@@ -36,6 +37,10 @@ pub trait Subject: Sized {
     /// Whether a node promises to apply only what is on its own disk, beyond what Raft asks for.
     const APPLIES_ONLY_DURABLE: bool = false;
 
+    /// Whether a node that its own configuration does not name never campaigns, beyond what Raft asks for: it may have
+    /// to be elected once more, to commit the very configuration that leaves it out (dissertation §4.2.2).
+    const ONLY_MEMBERS_CAMPAIGN: bool = false;
+
     /// A node that starts, or starts again, with what its disk holds.
     ///
     /// # Errors
@@ -57,6 +62,18 @@ pub trait Subject: Sized {
     /// A number that only this command has, to be found again in [`LogEntry::digest`].
     fn command_digest(command: &Self::Command) -> u64;
 
+    /// What a command does to a map from keys to values, to hold what clients read against what they wrote.
+    fn access(command: &Self::Command) -> Access {
+        let _ = command;
+        Access::Other
+    }
+
+    /// The value that `answer` tells whoever asked with an [`Access::Read`]; `None`: there is none.
+    fn read_value(answer: &Self::Answer) -> Option<u64> {
+        let _ = answer;
+        None
+    }
+
     /// What a timeline shows of a message, in a few words.
     fn describe(message: &Self::Message) -> String {
         format!("{message:?}")
@@ -73,9 +90,24 @@ pub trait Subject: Sized {
         None
     }
 
-    /// The entry at `index` of the node's log.
+    /// The entry at `index` of the node's log; `None` where a snapshot has taken its place.
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
         let _ = index;
+        None
+    }
+
+    /// The configuration that the entry at `index` of the node's log holds, if it holds one. Asked for once for each
+    /// entry, when it is first seen in a log.
+    ///
+    /// A subject that answers here is held to Raft's rules of changes; one that shows its
+    /// [`membership`](Observation::membership) alone is judged by the quorums of that.
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        let _ = index;
+        None
+    }
+
+    /// The term of the entry at the snapshot's last index, as the node remembers it.
+    fn snapshot_term(&self) -> Option<u64> {
         None
     }
 
@@ -121,18 +153,23 @@ pub trait Disk: Clone + Default + Debug {
         None
     }
 
-    /// Where the durable log ends.
+    /// Where the durable log ends; not below [`snapshot_index`](Disk::snapshot_index).
     fn last_index(&self) -> u64 {
         0
     }
 
-    /// The entry at `index` of the durable log.
+    /// The durable snapshot holds the log up to here, and a restart goes on from it; 0: there is none.
+    fn snapshot_index(&self) -> u64 {
+        0
+    }
+
+    /// The entry at `index` of the durable log, unless the snapshot has taken its place.
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
         let _ = index;
         None
     }
 
-    /// The first index of the durable log that `write` changes.
+    /// The first index of the durable log that `write` changes. To put a snapshot in the place of entries is no change.
     fn changes_log_from(write: &Self::Write) -> Option<u64> {
         let _ = write;
         None
@@ -308,11 +345,36 @@ pub struct Observation {
     pub applied: Option<AppliedDigest>,
     /// Where its log ends, in memory.
     pub last_index: u64,
-    /// The lowest index at which the log has changed since the last observation.
+    /// The lowest index at which the log has changed since the last observation. To put a snapshot in the place of
+    /// entries is no change.
     pub log_changed_from: Option<u64>,
+    /// A snapshot has taken the place of the entries up to here: by compaction, or because the leader sent it; 0: none.
+    pub snapshot_index: u64,
+    /// The configuration that it goes by, and so does whoever counts a quorum; `None`: every node of the cluster votes.
+    pub membership: Option<Membership>,
 }
 
-/// All that a state machine was given, in order, in one number.
+/// What a client's command does to a map from keys to values.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Access {
+    /// Sets the value of a key; `None`: removes it.
+    Write {
+        /// The key.
+        key: u64,
+        /// A number that stands for the value.
+        value: Option<u64>,
+    },
+    /// Asks for the value of a key.
+    Read {
+        /// The key.
+        key: u64,
+    },
+    /// Neither, or nothing that the checkers are to know.
+    #[default]
+    Other,
+}
+
+/// All that a state machine was given, in order, in one number: a snapshot carries it on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct AppliedDigest(u64);
 
