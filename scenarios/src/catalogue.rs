@@ -73,7 +73,9 @@ fn drawn(
     nemesis: Nemesis,
     files: Option<&ClusterFiles>,
 ) -> Scenario<RaftCore> {
-    let faults = nemesis.faults.clone();
+    let is_alone = files.is_some_and(|files| files.nodes() == 1);
+    let faults: Vec<FaultClass> =
+        nemesis.faults.iter().copied().filter(|class| !(is_alone && class.needs_links())).collect();
     let files = files.cloned();
     Scenario::new(name, about, &faults, move |choice| {
         let drawn_nodes = nemesis.draw_nodes(choice);

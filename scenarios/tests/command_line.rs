@@ -120,6 +120,8 @@ fn the_document_of_a_campaign_has_every_field_that_scripts_rely_on() {
     assert!(document["wall_ms"].is_u64());
     assert_eq!(document["failures"], Value::Array(Vec::new()));
     assert!(document["faults"]["crash"].is_u64());
+    assert!(document["features"].is_object());
+    assert_eq!(document["never_met"], Value::Array(Vec::new()));
     let nodes: Vec<u64> = document["nodes"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     assert!(nodes.len() == 2 && nodes[0] <= nodes[1] && nodes[0] >= 1 && nodes[1] <= 7, "{nodes:?}");
 }
@@ -135,6 +137,14 @@ fn the_files_of_a_real_cluster_decide_its_size_and_timeouts() {
     assert_eq!(usual["nodes"], serde_json::json!([3, 3]));
     assert_eq!(usual["trace_hash"], run(CONF)["trace_hash"]);
     assert_ne!(usual["trace_hash"], run(&CONF.replace("150", "1500").replace("400", "4000"))["trace_hash"]);
+}
+
+#[test]
+fn a_lone_server_is_not_held_to_faults_between_servers() {
+    let peers = file("lone_peer.json", "{\"Peers\":[{\"P_id\":1,\"Host\":\"tcp://127.0.0.1:8002\"}]}");
+    let document = json(&format!("fuzz --count 2000 --json --peers {}", peers.display()));
+    assert_eq!(document["nodes"], serde_json::json!([1, 1]));
+    assert!(document["faults"]["partition"].is_null() && document["faults"]["torn_write"].as_u64() > Some(0));
 }
 
 #[test]

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use crate::failure::Failure;
-use crate::faults::FaultCounts;
 use crate::plan::PlanError;
 use crate::run::{RunReport, run_seed};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
+use crate::totals::Totals;
 
 /// Which runs to make, and how.
 #[derive(Clone, Debug)]
@@ -32,18 +32,8 @@ pub struct CampaignReport {
     pub nodes: Option<(u8, u8)>,
     /// The hash over all runs in the order of their seeds; of one run, that run's.
     pub trace_hash: u64,
-    /// Sums over all runs, like the following ones.
-    pub events: u64,
-    /// Messages that reached a node.
-    pub deliveries: u64,
-    /// Virtual time, in nanoseconds.
-    pub virtual_ns: u64,
-    /// Terms that had a leader.
-    pub elections: u64,
-    /// Clients' commands that were committed.
-    pub commits: u64,
-    /// How often each class of faults took effect.
-    pub faults: FaultCounts,
+    /// What happened in all runs together.
+    pub totals: Totals,
     /// Verdicts that could not be reached. Every checker of today reaches one.
     pub unknown: u64,
     /// The failing seeds, in order, and what went wrong.
@@ -60,12 +50,7 @@ impl CampaignReport {
         self.runs += 1;
         let (least, most) = self.nodes.unwrap_or((run.nodes, run.nodes));
         self.nodes = Some((least.min(run.nodes), most.max(run.nodes)));
-        self.events += run.events;
-        self.deliveries += run.deliveries;
-        self.virtual_ns += run.virtual_ns;
-        self.elections += run.elections;
-        self.commits += run.commits;
-        self.faults.add(&run.faults);
+        self.totals.add(&run.totals);
         if let Some(failure) = run.failure {
             self.failures.push((run.seed, failure));
         }

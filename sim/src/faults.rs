@@ -66,6 +66,13 @@ impl FaultClass {
         }
     }
 
+    /// Whether it takes more than one node to meet it.
+    #[must_use]
+    pub fn needs_links(self) -> bool {
+        use FaultClass::{Duplication, Loss, OneWayPartition, Partition, Reordering};
+        matches!(self, Loss | Duplication | Reordering | Partition | OneWayPartition)
+    }
+
     /// The name used in reports.
     #[must_use]
     pub fn name(self) -> &'static str {

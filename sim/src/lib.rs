@@ -38,6 +38,7 @@ pub mod queue;
 mod campaign;
 mod clients;
 mod clock;
+mod coverage;
 mod failure;
 mod faults;
 mod membership;
@@ -50,11 +51,13 @@ mod run;
 mod runner;
 mod scenario;
 mod subject;
+mod totals;
 mod trace;
 mod world;
 
 pub use campaign::{Campaign, CampaignReport};
 pub use choices::Choice;
+pub use coverage::{RUNS_THAT_MEET_ALL, never_met};
 pub use failure::{Failure, FailureKind, Violation};
 pub use faults::{FaultClass, FaultCounts};
 pub use membership::Membership;
@@ -69,5 +72,6 @@ pub use subject::{
     Access, AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup,
     Subject, TermAndVote,
 };
+pub use totals::{FeatureCounts, Totals};
 pub use trace::TraceLine;
 pub use world::World;

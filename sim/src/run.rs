@@ -5,10 +5,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::Once;
 
 use crate::failure::{Failure, FailureKind};
-use crate::faults::FaultCounts;
 use crate::plan::{Plan, PlanError};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
+use crate::totals::Totals;
 use crate::world::World;
 
 /// What one run did.
@@ -20,36 +20,20 @@ pub struct RunReport {
     pub nodes: u8,
     /// The hash of everything that happened.
     pub trace_hash: u64,
-    /// How many events happened.
-    pub events: u64,
-    /// How many messages reached a node.
-    pub deliveries: u64,
-    /// How much virtual time passed, in nanoseconds.
-    pub virtual_ns: u64,
-    /// How many terms had a leader.
-    pub elections: u64,
-    /// How many clients' commands were committed.
-    pub commits: u64,
-    /// How often each class of faults took effect.
-    pub faults: FaultCounts,
+    /// What happened, in numbers.
+    pub totals: Totals,
     /// What went wrong, if anything did.
     pub failure: Option<Failure>,
 }
 
 impl RunReport {
     fn of<S: Subject>(world: &World<S>, seed: u64) -> Self {
-        let failure = world.failure().cloned();
         Self {
             seed,
             nodes: world.plan().nodes,
             trace_hash: world.trace_hash(),
-            events: world.events(),
-            deliveries: world.deliveries(),
-            virtual_ns: if failure.is_some() { world.now_ns() } else { world.plan().duration_ns },
-            elections: world.elections(),
-            commits: world.commits(),
-            faults: world.fault_counts(),
-            failure,
+            totals: world.totals(),
+            failure: world.failure().cloned(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use crate::campaign::{Campaign, CampaignReport};
+use crate::coverage::never_met;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::run::record_seed;
@@ -18,7 +19,7 @@ const SHOWN_EVENTS: usize = 25;
 /// `RAFT_SIM_SEEDS=100000` that many.
 ///
 /// # Panics
-/// Where a run fails, and where a variable makes no sense. That is how a test fails.
+/// Where a run fails, where so many runs never meet what the scenario is for ([`never_met`]), and where a variable makes no sense. That is how a test fails.
 pub fn check<S: Subject>(scenario: &Scenario<S>, seeds: u64) -> CampaignReport {
     let environment = Environment::read().unwrap_or_else(|problem| panic!("{problem}"));
     let campaign = Campaign { seeds: environment.seeds_or(0..seeds), jobs: 1, fail_fast: true };
@@ -26,6 +27,8 @@ pub fn check<S: Subject>(scenario: &Scenario<S>, seeds: u64) -> CampaignReport {
     if let Some((seed, failure)) = report.failures.first() {
         panic!("{}", explain(scenario, *seed, failure));
     }
+    let unmet = never_met(scenario, &report);
+    assert!(unmet.is_empty(), "{} runs of scenario {} never met {}", report.runs, scenario.name, unmet.join(", "));
     report
 }
 

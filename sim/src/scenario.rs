@@ -13,6 +13,8 @@ pub struct Scenario<S: Subject> {
     pub about: &'static str,
     /// The classes of faults that its plans may contain.
     pub faults: Vec<FaultClass>,
+    /// The features of the subject that its runs exercise: all of [`Subject::FEATURES`] unless said otherwise.
+    pub features: Vec<&'static str>,
     draw: Box<DrawPlan<S>>,
 }
 
@@ -26,7 +28,7 @@ impl<S: Subject> Scenario<S> {
         faults: &[FaultClass],
         draw: impl Fn(&mut Choice) -> Plan<S::Settings> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, about, faults: faults.to_vec(), draw: Box::new(draw) }
+        Self { name, about, faults: faults.to_vec(), features: S::FEATURES.to_vec(), draw: Box::new(draw) }
     }
 
     /// The plan that `seed` draws.

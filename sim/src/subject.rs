@@ -34,6 +34,9 @@ pub trait Subject: Sized {
     /// The types of messages: [`message_kind`](Subject::message_kind) is an index into it.
     const MESSAGE_KINDS: &'static [&'static str];
 
+    /// What a run may exercise of the protocol, for [`Outputs::exercised`] to count: each is named in reports.
+    const FEATURES: &'static [&'static str] = &[];
+
     /// Whether a node promises to apply only what is on its own disk, beyond what Raft asks for.
     const APPLIES_ONLY_DURABLE: bool = false;
 
@@ -243,6 +246,7 @@ pub(crate) enum Output<S: Subject> {
     Send { to: NodeId, message: S::Message },
     Write(<S::Disk as Disk>::Write),
     Respond { id: RequestId, response: Response<S::Answer> },
+    Exercised(u8),
     Refused(String),
     Stopped(String),
 }
@@ -269,6 +273,11 @@ impl<S: Subject> Outputs<S> {
         self.queue.push_back(Output::Respond { id, response });
     }
 
+    /// The step exercised the feature of this index in [`Subject::FEATURES`].
+    pub fn exercised(&mut self, feature: u8) {
+        self.queue.push_back(Output::Exercised(feature));
+    }
+
     /// The node refuses what another node sent. No node of the simulation lies, so this is a failure.
     pub fn refuse(&mut self, reason: String) {
         self.queue.push_back(Output::Refused(reason));
@@ -289,6 +298,7 @@ impl<S: Subject> Outputs<S> {
             Output::Send { to, message } => Output::Send { to, message },
             Output::Write(write) => Output::Write(write),
             Output::Respond { id, response } => Output::Respond { id, response },
+            Output::Exercised(feature) => Output::Exercised(feature),
             Output::Refused(reason) => Output::Refused(reason),
             Output::Stopped(reason) => Output::Stopped(reason),
         }));

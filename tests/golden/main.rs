@@ -74,12 +74,12 @@ fn trace_hashes() {
             let report = sim::run_seed(&scenario, seed).expect("the plan makes sense");
             table += &format!(
                 "{:<12} seed {seed}  {:016x}  {:>6} events\n",
-                scenario.name, report.trace_hash, report.events
+                scenario.name, report.trace_hash, report.totals.events
             );
         }
     }
     let swarm = catalogue::find("swarm", None).expect("the catalogue has it");
     let report = Campaign { seeds: 0..100, jobs: 2, fail_fast: false }.run(&swarm, |_| true).expect("plans");
-    table += &format!("{:<12} 0..100  {:016x}  {:>6} events\n", swarm.name, report.trace_hash, report.events);
+    table += &format!("{:<12} 0..100  {:016x}  {:>6} events\n", swarm.name, report.trace_hash, report.totals.events);
     insta::assert_snapshot!(table);
 }

@@ -1,5 +1,6 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
+mod coverage;
 mod operations;
 mod toy;
 
@@ -155,7 +156,7 @@ fn a_campaign_does_not_depend_on_the_number_of_threads() {
     let campaign = |jobs| {
         let report = Campaign { seeds: 10..60, jobs, fail_fast: false }.run(&scenario(Habit::Chats), |_| true);
         let report = report.expect("plans");
-        (report.trace_hash, report.runs, report.events)
+        (report.trace_hash, report.runs, report.totals.events)
     };
     assert_eq!(campaign(1), campaign(4));
 }

@@ -84,6 +84,7 @@ impl Subject for Toy {
 
     const NAME: &'static str = "toy";
     const MESSAGE_KINDS: &'static [&'static str] = &["chat"];
+    const FEATURES: &'static [&'static str] = &["listening", "yodelling"];
 
     fn start(setup: Setup<'_, u8>, _: &NoDisk) -> Result<Self, String> {
         let Setup { node, nodes, now_ns, settings, mut jitter, .. } = setup;
@@ -114,6 +115,7 @@ impl Subject for Toy {
                     others.for_each(|to| out.send(to, "hello"));
                 }
             }
+            (Input::Receive { .. }, Habit::Chats) => out.exercised(0),
             (Input::Receive { .. }, Habit::Refuses) => out.refuse("a chat is beneath me".to_owned()),
             (Input::Receive { from, .. }, Habit::Storms) => {
                 out.send(from, "well");

@@ -20,29 +20,33 @@ fn check(name: &str, seeds: u64, enough: impl FnOnce(&CampaignReport)) {
 #[test]
 fn elections() {
     check("elections", 300, |report| {
-        assert!(report.elections > 4 * report.runs, "{} elections", report.elections);
+        assert!(report.totals.elections > 4 * report.runs, "{} elections", report.totals.elections);
         assert_eq!(report.nodes, Some((2, 7)));
     });
 }
 
 #[test]
 fn replication() {
-    check("replication", 200, |report| assert!(report.commits > 200 * report.runs, "{} commits", report.commits));
+    check("replication", 200, |report| {
+        assert!(report.totals.commits > 200 * report.runs, "{} commits", report.totals.commits);
+    });
 }
 
 #[test]
 fn swarm() {
     check("swarm", 400, |report| {
-        assert!(report.elections > 2 * report.runs, "{} elections", report.elections);
-        assert!(report.commits > 50 * report.runs, "{} commits", report.commits);
+        assert!(report.totals.elections > 2 * report.runs, "{} elections", report.totals.elections);
+        assert!(report.totals.commits > 50 * report.runs, "{} commits", report.totals.commits);
         assert_eq!(report.nodes, Some((1, 7)));
         for class in FaultClass::ALL {
-            assert!(report.faults[class] > 0, "{} never happened", class.name());
+            assert!(report.totals.faults[class] > 0, "{} never happened", class.name());
         }
     });
 }
 
 #[test]
 fn the_bench_workload_is_clean_too() {
-    check("bench", 2, |report| assert!(report.commits > 10_000 * report.runs, "{} commits", report.commits));
+    check("bench", 2, |report| {
+        assert!(report.totals.commits > 10_000 * report.runs, "{} commits", report.totals.commits);
+    });
 }

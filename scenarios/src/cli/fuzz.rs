@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sim::environment::Environment;
-use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
+use sim::{Campaign, CampaignReport, Failure, Scenario, Subject, never_met};
 
 use super::args::FuzzArgs;
 use super::{VERSION, exit, hex, numbers, open, print, print_json, replay_command, summary, target_options};
@@ -44,7 +44,11 @@ pub(super) fn run(args: &FuzzArgs, environment: &Environment) -> Result<ExitCode
         let text = summary::text(&scenario, files.as_ref(), &campaign, &report, wall, was_interrupted, &options);
         print(&text)?;
     }
-    Ok(ExitCode::from(exit::code(report.failures.iter().map(|(_, failure)| failure))))
+    let code = match exit::code(report.failures.iter().map(|(_, failure)| failure)) {
+        exit::CLEAN if !never_met(&scenario, &report).is_empty() => exit::UNMET,
+        code => code,
+    };
+    Ok(ExitCode::from(code))
 }
 
 fn processors() -> usize {
@@ -123,6 +127,8 @@ struct Document<'a> {
     commits: u64,
     unknown: u64,
     faults: Map<String, Value>,
+    features: Map<String, Value>,
+    never_met: Vec<&'a str>,
     failures: Vec<FailureRow<'a>>,
     version: &'a str,
 }
@@ -150,20 +156,25 @@ impl<'a> Document<'a> {
             subject: S::NAME,
             first_seed: campaign.seeds.start,
             runs: report.runs,
-            events: report.events,
-            deliveries: report.deliveries,
-            virtual_ms: report.virtual_ns / 1_000_000,
+            events: report.totals.events,
+            deliveries: report.totals.deliveries,
+            virtual_ms: report.totals.virtual_ns / 1_000_000,
             wall_ms: wall.as_millis() as u64,
             nodes: [least, most],
             trace_hash: hex(report.trace_hash),
-            elections: report.elections,
-            commits: report.commits,
+            elections: report.totals.elections,
+            commits: report.totals.commits,
             unknown: report.unknown,
             faults: scenario
                 .faults
                 .iter()
-                .map(|class| (class.name().to_owned(), report.faults[*class].into()))
+                .map(|class| (class.name().to_owned(), report.totals.faults[*class].into()))
                 .collect(),
+            features: (0..)
+                .zip(S::FEATURES)
+                .map(|(feature, name)| ((*name).to_owned(), report.totals.features.of(feature).into()))
+                .collect(),
+            never_met: never_met(scenario, report),
             failures: failures
                 .map(|(seed, failure)| FailureRow { seed: *seed, failure, replay: replay_command(*seed, options) })
                 .collect(),

@@ -71,9 +71,9 @@ fn text<S: Subject>(
     let _ = write!(
         text,
         "\n{} events, {} elections, {} commits, trace hash {}\n",
-        grouped(report.events),
-        report.elections,
-        report.commits,
+        grouped(report.totals.events),
+        report.totals.elections,
+        report.totals.commits,
         hex(report.trace_hash)
     );
     match &report.failure {
@@ -108,7 +108,7 @@ impl<'a> Document<'a> {
             scenario,
             seed: report.seed,
             trace_hash: hex(report.trace_hash),
-            events: report.events,
+            events: report.totals.events,
             failure: report.failure.as_ref(),
             version: VERSION,
         }

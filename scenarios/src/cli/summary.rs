@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use scenarios::cluster_files::ClusterFiles;
-use sim::{Campaign, CampaignReport, Failure, Scenario, Subject};
+use sim::{Campaign, CampaignReport, Failure, Scenario, Subject, never_met};
 
 use super::numbers::{grouped, per_second, ratio, spoken};
 use super::{VERSION, hex, replay_command};
@@ -29,35 +29,45 @@ pub(super) fn text<S: Subject>(
     let (least, most) = report.nodes.unwrap_or_default();
     let nodes = if least == most { format!("{least} nodes") } else { format!("{least} to {most} nodes") };
     let first = campaign.seeds.start;
+    let totals = &report.totals;
     let mut row = |label: &str, value: String| {
         let _ = writeln!(text, "  {label:<11} {value}");
     };
     let interrupted = if is_interrupted { ", then interrupted" } else { "" };
     row("seeds", format!("{} from {first:#x} on, clusters of {nodes}{interrupted}", grouped(report.runs)));
-    let virtual_time = Duration::from_nanos(report.virtual_ns);
-    let factor = report.virtual_ns / u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let virtual_time = Duration::from_nanos(totals.virtual_ns);
+    let factor = totals.virtual_ns / u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX).max(1);
     row("time", format!("{} simulated in {}, {} times as fast", spoken(virtual_time), spoken(wall), grouped(factor)));
     row(
         "events",
         format!(
             "{}, of them {} messages delivered; {} a second",
-            grouped(report.events),
-            grouped(report.deliveries),
-            grouped(per_second(report.events, wall))
+            grouped(totals.events),
+            grouped(totals.deliveries),
+            grouped(per_second(totals.events, wall))
         ),
     );
-    row("elections", format!("{}, {} a run", grouped(report.elections), ratio(report.elections, report.runs)));
-    row("commits", format!("{}, {} a run", grouped(report.commits), ratio(report.commits, report.runs)));
-    let faults: Vec<String> = scenario
-        .faults
-        .iter()
-        .map(|class| format!("{:<18} {:>12}", class.name().replace('_', " "), grouped(report.faults[*class])))
-        .collect();
-    for (place, pair) in faults.chunks(2).enumerate() {
-        row(if place == 0 { "faults" } else { "" }, pair.join("    ").trim_end().to_owned());
+    row("elections", format!("{}, {} a run", grouped(totals.elections), ratio(totals.elections, report.runs)));
+    row("commits", format!("{}, {} a run", grouped(totals.commits), ratio(totals.commits, report.runs)));
+    let counted = |name: &str, count| format!("{:<18} {:>12}", name.replace('_', " "), grouped(count));
+    let faults = scenario.faults.iter().map(|class| counted(class.name(), totals.faults[*class]));
+    let features = S::FEATURES.iter().enumerate().map(|(feature, name)| counted(name, totals.features.of(feature)));
+    for (label, counts) in [("faults", faults.collect::<Vec<_>>()), ("features", features.collect())] {
+        for (place, pair) in counts.chunks(2).enumerate() {
+            row(if place == 0 { label } else { "" }, pair.join("    ").trim_end().to_owned());
+        }
     }
     row("trace hash", hex(report.trace_hash));
     text.push('\n');
+    let unmet = never_met(scenario, report);
+    if !unmet.is_empty() {
+        let _ = writeln!(
+            text,
+            "FAILED: {} runs never met {}: nothing is known of it.\n",
+            grouped(report.runs),
+            unmet.join(", ")
+        );
+    }
     if report.failures.is_empty() {
         text += "Nothing was violated: every checker looked after every event (raft-sim list names them).\n\n";
         let next = first.saturating_add(report.runs);

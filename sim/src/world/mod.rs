@@ -23,6 +23,7 @@ use crate::node::{NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
 use crate::subject::{Input, Output, Outputs, Promise, RequestId, Response, Setup, Subject};
+use crate::totals::{FeatureCounts, Totals};
 use crate::trace::{self, Trace, TraceLine};
 
 /// A run that is under way.
@@ -48,6 +49,7 @@ pub struct World<S: Subject> {
     checkers: Checkers,
     trace: Trace,
     counts: FaultCounts,
+    features: FeatureCounts,
     deliveries: u64,
     event_limit: u64,
     is_started: bool,
@@ -99,6 +101,7 @@ impl<S: Subject> World<S> {
             checkers: Checkers::new(nodes),
             trace: Trace::default(),
             counts: FaultCounts::default(),
+            features: FeatureCounts::default(),
             deliveries: 0,
             event_limit: MOST_EVENTS_AT_ONCE,
             is_started: false,
@@ -318,6 +321,7 @@ impl<S: Subject> World<S> {
                     self.hosts[place].answered(node, id)?;
                     self.responses.push((id, response));
                 }
+                Output::Exercised(feature) => self.features.count(feature.into()),
                 Output::Refused(reason) => refused = Some(reason),
                 Output::Stopped(reason) => stopped = Some(reason),
             }
@@ -418,28 +422,18 @@ impl<S: Subject> World<S> {
         self.trace.events
     }
 
-    /// How many messages have reached a node.
+    /// What has happened, in numbers.
     #[must_use]
-    pub fn deliveries(&self) -> u64 {
-        self.deliveries
-    }
-
-    /// How many terms had a leader.
-    #[must_use]
-    pub fn elections(&self) -> u64 {
-        self.checkers.elections()
-    }
-
-    /// How many clients' commands are committed.
-    #[must_use]
-    pub fn commits(&self) -> u64 {
-        self.checkers.commands()
-    }
-
-    /// How often each class of faults took effect.
-    #[must_use]
-    pub fn fault_counts(&self) -> FaultCounts {
-        self.counts
+    pub fn totals(&self) -> Totals {
+        Totals {
+            events: self.trace.events,
+            deliveries: self.deliveries,
+            virtual_ns: if self.failure.is_some() { self.now_ns } else { self.plan.duration_ns },
+            elections: self.checkers.elections(),
+            commits: self.checkers.commands(),
+            faults: self.counts,
+            features: self.features.clone(),
+        }
     }
 
     /// The time, in nanoseconds from the start.
