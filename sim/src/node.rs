@@ -87,6 +87,12 @@ impl NodeSet {
         Self(self.0 & other.0)
     }
 
+    /// The nodes of this set that are not in the other.
+    #[must_use]
+    pub fn difference(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
+    }
+
     /// How many nodes are in the set.
     #[must_use]
     pub fn len(self) -> usize {

@@ -99,8 +99,8 @@ pub trait Subject: Sized {
         None
     }
 
-    /// The configuration that the entry at `index` of the node's log holds, if it holds one. Asked for once for each
-    /// entry, when it is first seen in a log.
+    /// The configuration that the entry at `index` of the node's log holds, if it holds one. Asked for where an entry is
+    /// seen for the first time in any log, and wherever it turned out to hold one.
     ///
     /// A subject that answers here is held to Raft's rules of changes; one that shows its
     /// [`membership`](Observation::membership) alone is judged by the quorums of that.
@@ -359,6 +359,8 @@ pub struct Observation {
     /// entries is no change.
     pub log_changed_from: Option<u64>,
     /// A snapshot has taken the place of the entries up to here: by compaction, or because the leader sent it; 0: none.
+    /// An entry is to be shown once before it goes: a lone node that appends, commits and applies in one step compacts in
+    /// a later one.
     pub snapshot_index: u64,
     /// The configuration that it goes by, and so does whoever counts a quorum; `None`: every node of the cluster votes.
     pub membership: Option<Membership>,

@@ -121,5 +121,13 @@ pub(crate) fn describe_change(node: NodeId, before: &Observation, now: &Observat
     if before.commit_index != now.commit_index {
         parts.push(format!("commit {}", now.commit_index));
     }
+    if before.snapshot_index != now.snapshot_index {
+        parts.push(format!("snapshot to {}", now.snapshot_index));
+    }
+    if before.membership != now.membership
+        && let Some(membership) = now.membership
+    {
+        parts.push(format!("goes by {membership}"));
+    }
     if parts.is_empty() { String::new() } else { format!("{node}: {}", parts.join(", ")) }
 }

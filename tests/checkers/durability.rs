@@ -2,7 +2,7 @@
 
 use sim::checkers::durability::Durability;
 use sim::checkers::state_machine_safety::StateMachineSafety;
-use sim::{Disk, NodeId, Violation};
+use sim::{Disk, Membership, NodeId, Violation};
 
 use crate::disks::{PaperDisk, PaperWrite, disk};
 use crate::entries::log;
@@ -16,10 +16,16 @@ struct Disks {
     disks: Vec<PaperDisk>,
     committed: StateMachineSafety,
     checker: Durability,
+    membership: Membership,
 }
 
-fn cluster_of(nodes: usize) -> Disks {
-    Disks { disks: vec![disk(1); nodes], committed: StateMachineSafety::default(), checker: Durability::new(nodes) }
+fn cluster_of(nodes: u8) -> Disks {
+    Disks {
+        disks: vec![disk(1); nodes.into()],
+        committed: StateMachineSafety::default(),
+        checker: Durability::new(nodes.into()),
+        membership: Membership::of_all(nodes),
+    }
 }
 
 impl Disks {
@@ -48,7 +54,7 @@ impl Disks {
         for (index, entry) in (1..).zip(log(terms)) {
             self.committed.committed(N1, index, entry)?;
         }
-        self.checker.committed(&self.disks, &self.committed)?;
+        self.checker.committed(terms.len() as u64, &[self.membership], &self.disks, &self.committed)?;
         Ok(self)
     }
 
@@ -60,80 +66,80 @@ impl Disks {
 #[test]
 fn a_commit_on_the_leaders_disk_alone_is_rejected() {
     let disks = cluster_of(3).on(&[N1], &[1]);
-    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_commit_on_no_disk_is_rejected() {
-    assert_rejected(cluster_of(1).try_commits(&[1]), NAME, &["entry 1", "only 0 of 1 nodes"]);
+    assert_rejected(cluster_of(1).try_commits(&[1]), NAME, &["entry 1", "only 0 of 1 voters"]);
 }
 
 #[test]
 fn half_of_an_even_cluster_is_no_majority_for_a_commit() {
     let disks = cluster_of(4).on(&[N1, N2], &[1, 1]);
-    assert_rejected(disks.try_commits(&[1, 1]), NAME, &["entry 2", "only 2 of 4 nodes"]);
+    assert_rejected(disks.try_commits(&[1, 1]), NAME, &["entry 2", "only 2 of 4 voters"]);
 }
 
 #[test]
 fn one_of_two_is_no_majority_for_a_commit() {
     let disks = cluster_of(2).on(&[N2], &[1]);
-    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 2 nodes"]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 2 voters"]);
 }
 
 #[test]
 fn disks_that_end_before_the_commit_do_not_count() {
     let disks = cluster_of(3).on(&[N1], &[1, 1, 1]).on(&[N2, N3], &[1, 1]);
-    assert_rejected(disks.try_commits(&[1, 1, 1]), NAME, &["entry 3", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_commits(&[1, 1, 1]), NAME, &["entry 3", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn disks_with_another_entry_at_the_commit_do_not_count() {
     // Both logs end at 2, and only one of them with what was committed: a tail that is still to be overwritten.
     let disks = cluster_of(3).on(&[N1], &[1, 2]).on(&[N2], &[1, 1]);
-    assert_rejected(disks.try_commits(&[1, 2]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_commits(&[1, 2]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn disks_with_another_entry_below_the_commit_do_not_count() {
     let disks = cluster_of(3).on(&[N1], &[1, 2]).on(&[N2], &[2, 2]);
-    assert_rejected(disks.try_commits(&[1, 2]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_commits(&[1, 2]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_committed_entry_that_a_disk_of_the_bare_majority_drops_is_rejected() {
     let disks = cluster_of(3).on(&[N1, N2], &[1, 1]).commits(&[1, 1]);
-    assert_rejected(disks.try_writes(N2, 2, &[]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_writes(N2, 2, &[]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_committed_entry_that_a_disk_of_the_bare_majority_overwrites_is_rejected() {
     let disks = cluster_of(3).on(&[N1, N2], &[1, 1]).commits(&[1, 1]);
-    assert_rejected(disks.try_writes(N1, 2, &[3, 3]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_writes(N1, 2, &[3, 3]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_disk_that_loses_everything_is_noticed() {
     let disks = cluster_of(3).on(&[N1, N3], &[1, 1]).commits(&[1, 1]);
-    assert_rejected(disks.try_writes(N3, 1, &[]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_writes(N3, 1, &[]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn the_second_disk_to_lose_a_commit_is_one_too_many() {
     let disks = cluster_of(3).on(&[N1, N2, N3], &[1]).commits(&[1]).writes(N3, 1, &[]);
-    assert_rejected(disks.try_writes(N2, 1, &[]), NAME, &["entry 1", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_writes(N2, 1, &[]), NAME, &["entry 1", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_write_above_another_entry_does_not_hide_it() {
     let disks = cluster_of(3).on(&[N1, N3], &[1, 2]).on(&[N2], &[1, 1]).commits(&[1, 2]).writes(N2, 3, &[1]);
-    assert_rejected(disks.try_writes(N3, 2, &[]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_writes(N3, 2, &[]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]
 fn a_disk_that_lost_a_commit_long_ago_does_not_count_for_later_ones() {
     let disks = cluster_of(3).on(&[N1, N2, N3], &[1]).commits(&[1]).writes(N3, 1, &[]);
     let disks = disks.writes(N1, 2, &[1]);
-    assert_rejected(disks.try_commits(&[1, 1]), NAME, &["entry 2", "only 1 of 3 nodes"]);
+    assert_rejected(disks.try_commits(&[1, 1]), NAME, &["entry 2", "only 1 of 3 voters"]);
 }
 
 #[test]

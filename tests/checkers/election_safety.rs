@@ -1,7 +1,7 @@
 //! Election Safety: one leader a term, ever, with the durable votes of a majority.
 
 use sim::checkers::election_safety::ElectionSafety;
-use sim::{NodeId, Violation};
+use sim::{Membership, NodeId, Violation};
 
 use crate::verdicts::{N1, N2, N3, N4, N5, assert_rejected};
 
@@ -11,11 +11,11 @@ const NAME: &str = "election_safety";
 #[derive(Debug)]
 struct Elections {
     checker: ElectionSafety,
-    quorum: usize,
+    membership: Membership,
 }
 
-fn cluster_of(nodes: usize) -> Elections {
-    Elections { checker: ElectionSafety::default(), quorum: nodes / 2 + 1 }
+fn cluster_of(nodes: u8) -> Elections {
+    Elections { checker: ElectionSafety::default(), membership: Membership::of_all(nodes) }
 }
 
 impl Elections {
@@ -27,7 +27,7 @@ impl Elections {
     }
 
     fn leads(mut self, node: NodeId, term: u64) -> Result<Self, Box<Violation>> {
-        self.checker.leader(node, term, self.quorum)?;
+        self.checker.leader(node, term, self.membership)?;
         Ok(self)
     }
 
@@ -52,8 +52,8 @@ fn a_second_leader_of_a_term_is_rejected_whatever_votes_it_has() {
 #[test]
 fn the_first_leader_of_a_term_stays_its_leader_after_a_second_was_rejected() {
     let mut history = cluster_of(3).elects(N1, 4, &[N1, N2]).votes(4, N3, &[N3]);
-    assert!(history.checker.leader(N3, 4, 2).is_err());
-    assert!(history.checker.leader(N1, 4, 2).is_ok());
+    assert!(history.checker.leader(N3, 4, Membership::of_all(3)).is_err());
+    assert!(history.checker.leader(N1, 4, Membership::of_all(3)).is_ok());
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn votes_of_two_terms_do_not_add_up() {
 #[test]
 fn a_vote_that_is_durable_only_after_the_election_is_too_late() {
     let mut history = cluster_of(3).votes(2, N1, &[N1]);
-    assert_rejected(history.checker.leader(N1, 2, 2), NAME, &["{n1}"]);
+    assert_rejected(history.checker.leader(N1, 2, Membership::of_all(3)), NAME, &["{n1}"]);
     assert!(history.votes(2, N1, &[N3]).leads(N1, 2).is_ok());
 }
 

@@ -10,7 +10,7 @@ use proptest::test_runner::TestRunner;
 use sim::checkers::election_safety::ElectionSafety;
 use sim::checkers::log_matching::LogMatching;
 use sim::checkers::state_machine_safety::StateMachineSafety;
-use sim::{LogEntry, NodeId};
+use sim::{LogEntry, Membership, NodeId};
 use tests::property;
 
 use crate::entries::{entry, forged};
@@ -254,14 +254,14 @@ fn twin_of_election_safety(nodes: u8, facts: &[ElectionFact]) -> Option<usize> {
 }
 
 fn verdict_of_election_safety(nodes: u8, facts: &[ElectionFact]) -> Option<usize> {
-    let quorum = usize::from(nodes) / 2 + 1;
+    let everyone = Membership::of_all(nodes);
     let mut checker = ElectionSafety::default();
     facts.iter().position(|fact| match *fact {
         ElectionFact::Voted { voter, term, candidate } => {
             checker.vote_durable(NodeId(voter), term, NodeId(candidate));
             false
         }
-        ElectionFact::Leads { node, term } => checker.leader(NodeId(node), term, quorum).is_err(),
+        ElectionFact::Leads { node, term } => checker.leader(NodeId(node), term, everyone).is_err(),
     })
 }
 

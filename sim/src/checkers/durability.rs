@@ -1,10 +1,17 @@
-//! What is committed stays on the disks of a majority, whatever crashes (§5.3: "stored on a majority"; §5.4).
+//! What is committed stays on the disks of a quorum, whatever crashes (§5.3: "stored on a majority"; §5.4).
 //!
-//! Seen from above, with every disk in view, so that it is noticed at once and not when the majority is needed.
+//! Seen from above, with every disk in view, so that it is noticed at once and not when the quorum is needed.
+//!
+//! Of which configuration? Of the one in force where the entry was committed, and for as long as nothing behind it is
+//! committed. Not of the latest committed one: a leader that has appended a change from four voters to three commits
+//! what is before the change on two disks, and should the change be lost with the leader, two of four is all that
+//! there is, and enough: any quorum of either configuration meets those two. Who holds a committed entry never
+//! lets go of it, so the quorum that was there once is there at every later moment.
 
 use super::state_machine_safety::StateMachineSafety;
 use crate::failure::Violation;
-use crate::node::{MAX_NODES, NodeId};
+use crate::membership::Membership;
+use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::subject::Disk;
 
 const NAME: &str = "durability";
@@ -14,13 +21,16 @@ const NAME: &str = "durability";
 pub struct Durability {
     held: [u64; MAX_NODES],
     nodes: usize,
+    /// The last committed index, and the configuration whose quorum it is committed on.
+    last: u64,
+    under: Membership,
 }
 
 impl Durability {
     /// For a cluster of `nodes`.
     #[must_use]
     pub fn new(nodes: usize) -> Self {
-        Self { held: [0; MAX_NODES], nodes }
+        Self { held: [0; MAX_NODES], nodes, last: 0, under: Membership::default() }
     }
 
     /// The log on `node`'s disk changed from `first` on.
@@ -37,22 +47,37 @@ impl Durability {
         let held = &mut self.held[node.index()];
         *held = (*held).min(first - 1);
         self.look(node, disk, committed);
-        self.check(committed)
+        if self.last == 0 { Ok(()) } else { self.check(self.last, self.under) }
     }
 
-    /// More of the log is committed; `disks` are those of all nodes.
+    /// A server that goes by one of the configurations `under` moves its commit index to `index`. Two are in force in
+    /// one step where it goes on to the next right after. `disks` are those of all nodes.
     ///
     /// # Errors
     /// Where a committed entry is on too few disks.
-    pub fn committed(&mut self, disks: &[impl Disk], committed: &StateMachineSafety) -> Result<(), Box<Violation>> {
+    pub fn committed(
+        &mut self,
+        index: u64,
+        under: &[Membership],
+        disks: &[impl Disk],
+        committed: &StateMachineSafety,
+    ) -> Result<(), Box<Violation>> {
         for (node, disk) in (0..).map(NodeId).zip(disks) {
             self.look(node, disk, committed);
         }
-        self.check(committed)
+        let holders = self.holders(index);
+        let under = under.iter().find(|under| under.is_quorum(holders)).or(under.first()).copied().unwrap_or_default();
+        if index > self.last {
+            (self.last, self.under) = (index, under);
+        }
+        self.check(index, under)
     }
 
     fn look(&mut self, node: NodeId, disk: &impl Disk, committed: &StateMachineSafety) {
         let held = &mut self.held[node.index()];
+        let last = committed.log().len() as u64;
+        // Whether a snapshot holds what it should is seen when a state machine goes on from it.
+        *held = disk.snapshot_index().min(last).max(*held);
         while let Some(entry) = committed.log().get(*held as usize) {
             if disk.log_entry(*held + 1) != Some(*entry) {
                 break;
@@ -61,15 +86,24 @@ impl Durability {
         }
     }
 
-    fn check(&self, committed: &StateMachineSafety) -> Result<(), Box<Violation>> {
-        let last = committed.log().len() as u64;
-        let holders = self.held[..self.nodes].iter().filter(|held| **held >= last).count();
-        if 2 * holders > self.nodes {
+    fn holders(&self, index: u64) -> NodeSet {
+        let holders = (0..).map(NodeId).zip(&self.held[..self.nodes]).filter(|(_, held)| **held >= index);
+        holders.fold(NodeSet::default(), |holders, (node, _)| holders.with(node))
+    }
+
+    fn check(&self, index: u64, under: Membership) -> Result<(), Box<Violation>> {
+        let holders = self.holders(index);
+        if under.is_quorum(holders) {
             return Ok(());
+        }
+        let share = |voters: NodeSet| format!("{} of {}", holders.intersection(voters).len(), voters.len());
+        let mut counts = share(under.voters);
+        if under.is_joint() {
+            counts = format!("{counts} and {}", share(under.outgoing));
         }
         Err(Violation::new(
             NAME,
-            format!("entry {last} is committed and on the disks of only {holders} of {} nodes", self.nodes),
+            format!("entry {index} is committed and on the disks of only {counts} voters of {under}"),
         ))
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::failure::Violation;
+use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 
 const NAME: &str = "election_safety";
@@ -29,21 +30,24 @@ impl ElectionSafety {
         }
     }
 
-    /// `node` leads `term` in a cluster that needs `quorum` votes.
+    /// `node` leads `term` and goes by `membership`.
     ///
     /// # Errors
     /// Where another node led the term, now or at any time before, or the votes are not there.
-    pub fn leader(&mut self, node: NodeId, term: u64, quorum: usize) -> Result<(), Box<Violation>> {
+    pub fn leader(&mut self, node: NodeId, term: u64, membership: Membership) -> Result<(), Box<Violation>> {
         let first = *self.leaders.entry(term).or_insert(node);
         if first != node {
             return Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")));
         }
         let voters = self.votes.get(&term).and_then(|candidates| candidates.iter().find(|(known, _)| *known == node));
         let voters = voters.map(|(_, voters)| *voters).unwrap_or_default();
-        if voters.len() < quorum {
+        if !membership.is_quorum(voters) {
             return Err(Violation::new(
                 NAME,
-                format!("{node} leads term {term} with the durable votes of {voters:?} only, which is no majority"),
+                format!(
+                    "{node} leads term {term} with the durable votes of {voters:?} only, which is no majority of \
+                     {membership}"
+                ),
             ));
         }
         Ok(())

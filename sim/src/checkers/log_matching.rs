@@ -30,7 +30,7 @@ struct Link {
 }
 
 impl LogMatching {
-    /// `node`'s log has `entry` at `index`, right after an entry of `previous_term`.
+    /// `node`'s log has `entry` at `index`, right after an entry of `previous_term`. Returns whether no log had it before.
     ///
     /// # Errors
     /// Where some log had another entry of that term there, or another term before it.
@@ -40,39 +40,37 @@ impl LogMatching {
         index: u64,
         entry: LogEntry,
         previous_term: u64,
-    ) -> Result<(), Box<Violation>> {
+    ) -> Result<bool, Box<Violation>> {
         let link = Link { entry, previous_term };
         let place = (index - 1) as usize;
         let Some(seen) = self.seen.get_mut(place) else {
             debug_assert_eq!(place, self.seen.len(), "logs have no holes");
             self.seen.push(Seen { first: link, others: Vec::new() });
-            return Ok(());
+            return Ok(true);
         };
         if seen.first == link {
-            return Ok(());
+            return Ok(false);
         }
         let same_term = std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == entry.term);
         match same_term {
-            None => seen.others.push(link),
-            Some(known) if *known == link => {}
-            Some(known) if known.entry != entry => {
-                return Err(Violation::new(
-                    NAME,
-                    format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term),
-                ));
+            None => {
+                seen.others.push(link);
+                Ok(true)
             }
-            Some(known) => {
-                return Err(Violation::new(
-                    NAME,
-                    format!(
-                        "{node} has the entry of term {} at {index} after one of term {previous_term}, another log \
+            Some(known) if *known == link => Ok(false),
+            Some(known) if known.entry != entry => Err(Violation::new(
+                NAME,
+                format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term),
+            )),
+            Some(known) => Err(Violation::new(
+                NAME,
+                format!(
+                    "{node} has the entry of term {} at {index} after one of term {previous_term}, another log \
                          after one of term {}",
-                        entry.term, known.previous_term
-                    ),
-                ));
-            }
+                    entry.term, known.previous_term
+                ),
+            )),
         }
-        Ok(())
     }
 
     /// Whether every log whose entry at `last_index` is of `last_term` holds an entry of `term` at `index`.

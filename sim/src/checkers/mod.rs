@@ -7,14 +7,17 @@ pub mod acknowledged;
 pub mod applied;
 pub mod commit_rule;
 pub mod durability;
+pub mod election_quorum;
 pub mod election_safety;
 pub mod leader_append_only;
 pub mod leader_completeness;
 pub mod log_matching;
+pub mod membership;
 pub mod monotonic;
 pub mod one_vote;
 pub mod progress_order;
 pub mod promises;
+pub mod snapshots;
 pub mod state_machine_safety;
 
 use acknowledged::Acknowledged;
@@ -23,11 +26,13 @@ use durability::Durability;
 use election_safety::ElectionSafety;
 use leader_completeness::LeaderCompleteness;
 use log_matching::LogMatching;
+use membership::Memberships;
 use one_vote::OneVote;
 use progress_order::{Acknowledgements, ProgressOrder};
 use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
+use crate::membership::Membership;
 use crate::node::NodeId;
 use crate::subject::{Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
 
@@ -42,7 +47,8 @@ pub struct About {
 
 /// All checkers, for those who want to know.
 pub const ALL: &[About] = &[
-    About { name: "election_safety", property: "a term has at most one leader, with durable votes of a majority" },
+    About { name: "election_safety", property: "a term has at most one leader, with durable votes of a quorum" },
+    About { name: "election_quorum", property: "a leader was sent the votes of a quorum, of both where two decide" },
     About { name: "one_vote", property: "a server votes for one candidate a term, and remembers it" },
     About { name: "leader_append_only", property: "a leader only appends to its log" },
     About { name: "log_matching", property: "logs that share an entry are identical up to it" },
@@ -57,10 +63,19 @@ pub const ALL: &[About] = &[
         property: "a follower's match index is what it acknowledged, never falls, and lies below its next index",
     },
     About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
+    About {
+        name: "membership",
+        property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign",
+    },
+    About {
+        name: "snapshots",
+        property: "a snapshot stands for what is committed and applied, and takes nothing away",
+    },
     About { name: "monotonic_term", property: "a term never falls, not even across a crash" },
     About { name: "monotonic_commit", property: "a commit index never falls within an incarnation" },
+    About { name: "monotonic_applied", property: "what is applied is not taken back within an incarnation" },
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
-    About { name: "durability", property: "what is committed stays on the disks of a majority" },
+    About { name: "durability", property: "what is committed stays on the disks of a quorum" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
@@ -70,10 +85,12 @@ pub const ALL: &[About] = &[
 #[derive(Clone, Debug)]
 pub(crate) struct Checkers {
     nodes: Vec<NodeView>,
-    quorum: usize,
+    /// The configuration of those who say nothing of one.
+    everyone: Membership,
     election_safety: ElectionSafety,
     one_vote: OneVote,
     log_matching: LogMatching,
+    memberships: Memberships,
     leader_completeness: LeaderCompleteness,
     state_machine_safety: StateMachineSafety,
     durability: Durability,
@@ -90,18 +107,22 @@ struct NodeView {
     log: Vec<LogEntry>,
     progress_order: ProgressOrder,
     durable: TermAndVote,
+    /// How much of the log the snapshot on its disk has.
+    durable_snapshot: u64,
     acknowledgements: Acknowledgements,
 }
 
 impl Checkers {
     pub(crate) fn new(nodes: u8) -> Self {
+        let everyone = Membership::of_all(nodes);
         let nodes = usize::from(nodes);
         Self {
             nodes: vec![NodeView::default(); nodes],
-            quorum: nodes / 2 + 1,
+            everyone,
             election_safety: ElectionSafety::default(),
             one_vote: OneVote::default(),
             log_matching: LogMatching::default(),
+            memberships: Memberships::new(nodes),
             leader_completeness: LeaderCompleteness::default(),
             state_machine_safety: StateMachineSafety::default(),
             durability: Durability::new(nodes),
@@ -133,6 +154,14 @@ impl Checkers {
         disk: &impl Disk,
     ) -> Result<(), Box<Violation>> {
         self.makes_promises = true;
+        // What memory has compacted the disk may still hold as an entry.
+        let compacted = || match promise {
+            Promise::Log { index: index @ 1.., .. } => {
+                self.state_machine_safety.log().get((index - 1) as usize).copied()
+            }
+            _ => None,
+        };
+        let entry = entry.or_else(compacted);
         promises::made(node, promise, entry, disk)?;
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
@@ -151,15 +180,25 @@ impl Checkers {
         log_from: Option<u64>,
     ) -> Result<(), Box<Violation>> {
         let Some(durable) = disk.term_and_vote() else { return Ok(()) };
-        let known = &mut self.nodes[node.index()].durable;
-        if *known != durable {
-            monotonic::term_on_disk(node, known.term, durable.term)?;
-            self.one_vote.remembered(node, *known, durable)?;
-            *known = durable;
+        let view = &mut self.nodes[node.index()];
+        if view.durable != durable {
+            monotonic::term_on_disk(node, view.durable.term, durable.term)?;
+            self.one_vote.remembered(node, view.durable, durable)?;
+            view.durable = durable;
             if let Some(candidate) = durable.voted_for {
                 self.election_safety.vote_durable(node, durable.term, candidate);
             }
         }
+        let snapshot = disk.snapshot_index();
+        let log_from = if snapshot == view.durable_snapshot {
+            log_from
+        } else {
+            let acknowledged = view.acknowledgements.in_term(durable.term);
+            snapshots::on_disk(node, view.durable_snapshot, snapshot, disk.last_index(), acknowledged)?;
+            view.durable_snapshot = snapshot;
+            // A snapshot that was sent may have taken all that followed with it.
+            Some(log_from.unwrap_or(u64::MAX).min(snapshot + 1))
+        };
         match log_from {
             Some(first) => self.durability.disk_changed(node, first, disk, &self.state_machine_safety),
             None => Ok(()),
@@ -178,6 +217,8 @@ impl Checkers {
         view.log.clear();
         view.progress_order = ProgressOrder::default();
         let Some(found) = subject.observe() else { return Ok(()) };
+        self.memberships.started(node, found.membership);
+        snapshots::restarted(node, disk.snapshot_index(), found.snapshot_index)?;
         if let Some(durable) = disk.term_and_vote() {
             monotonic::term_after_restart(node, durable.term, found.term_and_vote.term)?;
             self.one_vote.restarted(node, durable, found.term_and_vote)?;
@@ -210,9 +251,12 @@ impl Checkers {
         let is_newly_elected =
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
         if is_newly_elected {
-            self.election_safety.leader(node, term, self.quorum)?;
+            self.check_votes(node, &now)?;
         }
         self.check_log(node, &before, &now, subject)?;
+        if let Some(membership) = now.membership {
+            self.check_membership::<S>(node, membership, is_newly_elected || now.role == Role::Candidate)?;
+        }
         if is_newly_elected {
             let log = &self.nodes[node.index()].log;
             self.leader_completeness.elected(node, term, log, self.state_machine_safety.log())?;
@@ -221,22 +265,53 @@ impl Checkers {
             self.check_commit(node, &before, &now, disks)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
+        if (now.applied, now.applied_index, now.snapshot_index)
+            != (before.applied, before.applied_index, before.snapshot_index)
+        {
+            monotonic::applied(node, before.applied_index, now.applied_index)?;
+            snapshots::applied(node, now.snapshot_index, now.applied_index)?;
+            now.applied.map_or(Ok(()), |digest| self.applied.given(node, now.applied_index, digest))?;
+        }
         if S::APPLIES_ONLY_DURABLE {
             applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
-        }
-        if let Some(digest) = now.applied
-            && (now.applied, now.applied_index) != (before.applied, before.applied_index)
-        {
-            self.applied.given(node, now.applied_index, digest)?;
         }
         Ok(true)
     }
 
+    fn check_votes(&mut self, node: NodeId, now: &Observation) -> Result<(), Box<Violation>> {
+        let membership = now.membership.unwrap_or(self.everyone);
+        let TermAndVote { term, voted_for } = now.term_and_vote;
+        self.election_safety.leader(node, term, membership)?;
+        if !self.one_vote.is_told() {
+            return Ok(());
+        }
+        let mut voters = self.one_vote.voters(self.nodes.len() as u8, term, node);
+        // It does not send itself its own.
+        if voted_for == Some(node) {
+            voters = voters.with(node);
+        }
+        election_quorum::elected(node, term, membership, voters)
+    }
+
+    fn check_membership<S: Subject>(
+        &self,
+        node: NodeId,
+        membership: Membership,
+        stands: bool,
+    ) -> Result<(), Box<Violation>> {
+        if stands {
+            membership::stands(node, membership, S::ONLY_MEMBERS_CAMPAIGN)?;
+        }
+        // Where no log holds a configuration, the subject keeps it elsewhere.
+        if self.memberships.is_empty() { Ok(()) } else { self.memberships.shown(node, membership) }
+    }
+
     /// The log that `node` shows is the one that its changes have added up to.
     pub(crate) fn audit<S: Subject>(&self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
-        let log = &self.nodes[node.index()].log;
+        let NodeView { log, seen, .. } = &self.nodes[node.index()];
+        self.memberships.audit(node, seen.snapshot_index, |index| subject.log_membership(index))?;
         let differs = |(index, entry): &(u64, &LogEntry)| subject.log_entry(*index) != Some(**entry);
-        match (1..).zip(log).find(differs) {
+        match (1..).zip(log).skip(seen.snapshot_index as usize).find(differs) {
             None => Ok(()),
             Some((index, _)) => {
                 Err(Violation::new("log_matching", format!("{node}'s entry {index} has changed without a word")))
@@ -251,27 +326,46 @@ impl Checkers {
         now: &Observation,
         subject: &S,
     ) -> Result<(), Box<Violation>> {
-        // A log that is longer or shorter has changed, whatever the subject says of it.
-        let resized_from = before.last_index.min(now.last_index) + 1;
-        let from = match now.log_changed_from {
-            Some(from) => from.min(resized_from),
-            None if before.last_index == now.last_index => return Ok(()),
-            None => resized_from,
+        let replaced_to = match now.snapshot_index == before.snapshot_index {
+            true => None,
+            false => self.check_snapshot(node, before, now, subject)?,
         };
+        // A log that is longer or shorter has changed, whatever the subject says of it.
+        let is_resized = before.last_index != now.last_index;
+        let resized_from = is_resized.then_some(before.last_index.min(now.last_index) + 1);
+        let changes = [now.log_changed_from, resized_from, replaced_to.map(|index| index + 1)];
+        let Some(from) = changes.into_iter().flatten().min() else { return Ok(()) };
         let was_leading = before.role == Role::Leader && before.term_and_vote.term == now.term_and_vote.term;
         if was_leading && now.role == Role::Leader {
             leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
         }
         let view = &mut self.nodes[node.index()];
-        let from = from.clamp(1, view.log.len() as u64 + 1);
+        let from = from.max(now.snapshot_index + 1).clamp(1, view.log.len() as u64 + 1);
         view.log.truncate((from - 1) as usize);
+        self.memberships.truncated(node, from);
         for index in from..=now.last_index {
             let Some(entry) = subject.log_entry(index) else {
                 let detail = format!("{node} has a log that ends at {} and no entry at {index}", now.last_index);
                 return Err(Violation::new("log_matching", detail));
             };
             let previous_term = view.log.last().map_or(0, |previous| previous.term);
-            self.log_matching.appended(node, index, entry, previous_term)?;
+            let is_new = self.log_matching.appended(node, index, entry, previous_term)?;
+            let place = (index, entry.term);
+            if is_new {
+                if let Some(membership) = subject.log_membership(index) {
+                    if now.role == Role::Leader && now.term_and_vote.term == entry.term {
+                        self.memberships.proposed(
+                            node,
+                            place,
+                            membership,
+                            committed_position(now, &view.log, place),
+                        )?;
+                    }
+                    self.memberships.created(node, place, membership)?;
+                }
+            } else if !self.memberships.is_empty() {
+                self.memberships.copied(node, place, || subject.log_membership(index))?;
+            }
             view.log.push(entry);
         }
         // What the node held for committed must still be there, and still the same.
@@ -283,6 +377,33 @@ impl Checkers {
             self.state_machine_safety.committed(node, index, view.log[(index - 1) as usize])?;
         }
         Ok(())
+    }
+
+    /// More of `node`'s log has given way to a snapshot. Returns how much of it was not what the snapshot has, or missing.
+    fn check_snapshot<S: Subject>(
+        &mut self,
+        node: NodeId,
+        before: &Observation,
+        now: &Observation,
+        subject: &S,
+    ) -> Result<Option<u64>, Box<Violation>> {
+        let index = now.snapshot_index;
+        snapshots::replaced(node, before.snapshot_index, index)?;
+        let view = &mut self.nodes[node.index()];
+        let committed = self.state_machine_safety.log();
+        // A leader may compact in the very step what it commits in it: that is judged right after this.
+        let is_leading = before.role == Role::Leader || now.role == Role::Leader;
+        let is_own = is_leading && (committed.len() as u64) < index && index <= view.log.len() as u64;
+        snapshots::installed(node, index, subject.snapshot_term(), if is_own { &view.log } else { committed })?;
+        let place = (index - 1) as usize;
+        if is_own || view.log.get(place) == committed.get(place) {
+            snapshots::followed(node, index, before.last_index, now.last_index)?;
+            return Ok(None);
+        }
+        view.log.truncate(before.commit_index as usize);
+        view.log.extend_from_slice(&committed[view.log.len()..=place]);
+        self.memberships.installed(node, index);
+        Ok(Some(index))
     }
 
     fn check_commit(
@@ -308,12 +429,26 @@ impl Checkers {
                 self.applied.committed(entry);
                 self.acknowledged.committed(entry)?;
                 self.leader_completeness.committed(term, index, entry, &self.log_matching)?;
+                if !self.memberships.is_empty() {
+                    self.memberships.committed(index, entry.term)?;
+                }
             }
         }
-        if is_news {
-            self.durability.committed(disks, &self.state_machine_safety)?;
+        if is_news || now.role == Role::Leader {
+            self.check_disks(before, now, disks)?;
         }
         Ok(())
+    }
+
+    fn check_disks(
+        &mut self,
+        before: &Observation,
+        now: &Observation,
+        disks: &[impl Disk],
+    ) -> Result<(), Box<Violation>> {
+        let latest = now.membership.unwrap_or(self.everyone);
+        let under = [latest, before.membership.unwrap_or(latest)];
+        self.durability.committed(now.commit_index, &under, disks, &self.state_machine_safety)
     }
 
     fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
@@ -350,4 +485,15 @@ impl Checkers {
             }
         }
     }
+}
+
+/// The last entry that a leader knew to be committed when it appended to `log` at `index` in `term`.
+fn committed_position(leader: &Observation, log: &[LogEntry], (index, term): (u64, u64)) -> (u64, u64) {
+    let committed = leader.commit_index;
+    // Where it is alone, all of it may be one step.
+    if committed >= index {
+        return (index - 1, term);
+    }
+    let entry = committed.checked_sub(1).and_then(|place| log.get(place as usize));
+    (committed, entry.map_or(0, |entry| entry.term))
 }

@@ -1,4 +1,5 @@
-//! What only ever grows: a server's term, over its whole life, and its commit index, within an incarnation.
+//! What only ever grows: a server's term, over its whole life, and its commit index and what it has applied, within an
+//! incarnation.
 
 use crate::failure::Violation;
 use crate::node::NodeId;
@@ -45,4 +46,15 @@ pub fn commit(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>>
         return Ok(());
     }
     Err(Violation::new("monotonic_commit", format!("{node}'s commit index falls from {before} to {now}")))
+}
+
+/// What `node` has applied went from `before` to `now` without a crash between.
+///
+/// # Errors
+/// Where it fell.
+pub fn applied(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
+    if now >= before {
+        return Ok(());
+    }
+    Err(Violation::new("monotonic_applied", format!("what {node} has applied falls from {before} to {now}")))
 }

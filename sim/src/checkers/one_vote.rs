@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::failure::Violation;
-use crate::node::NodeId;
+use crate::node::{NodeId, NodeSet};
 use crate::subject::TermAndVote;
 
 const NAME: &str = "one_vote";
@@ -25,6 +25,18 @@ impl OneVote {
             return Ok(());
         }
         Err(Violation::new(NAME, format!("{voter} votes for {candidate} in term {term}, after voting for {first}")))
+    }
+
+    /// Whether messages were seen that give votes.
+    pub(super) fn is_told(&self) -> bool {
+        !self.given.is_empty()
+    }
+
+    /// Who of a cluster of `nodes` has sent its vote in `term` to `candidate`.
+    pub(super) fn voters(&self, nodes: u8, term: u64, candidate: NodeId) -> NodeSet {
+        NodeId::all(nodes)
+            .filter(|voter| self.given.get(&(*voter, term)) == Some(&candidate))
+            .fold(NodeSet::default(), NodeSet::with)
     }
 
     /// What `node` remembers of its vote, in memory or on disk, went from `before` to `now` without a crash between.

@@ -25,7 +25,8 @@ impl Acknowledgements {
         }
     }
 
-    fn in_term(&self, term: u64) -> u64 {
+    /// The last index acknowledged in `term`.
+    pub(super) fn in_term(&self, term: u64) -> u64 {
         match self.last.last() {
             Some((latest, index)) if *latest == term => *index,
             _ => self.last.binary_search_by_key(&term, |(term, _)| *term).map_or(0, |place| self.last[place].1),

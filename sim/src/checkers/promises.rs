@@ -25,8 +25,9 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
             ))
         }
         Promise::Log { term, index } => {
-            // With Log Matching, the last entry answers for all before it.
-            let is_held = index == 0 || disk.log_entry(index).is_some_and(|held| Some(held) == entry);
+            // With Log Matching, the last entry answers for all before it, and so does a snapshot.
+            let is_held =
+                index <= disk.snapshot_index() || disk.log_entry(index).is_some_and(|held| Some(held) == entry);
             if durable.term >= term && is_held {
                 return Ok(());
             }
