@@ -4,24 +4,28 @@ use alloc::vec::Vec;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::command::Command;
 use crate::effect::Effect;
+use crate::entry::Entry;
 use crate::ids::LogIndex;
-use crate::quorum;
 use crate::raft::{Raft, Role};
 
-impl<P: Clone, R: Rng> Raft<P, R> {
-    /// A leader's commit index follows what a majority holds durably.
+impl<P: Command, R: Rng> Raft<P, R> {
+    /// A leader's commit index follows what a quorum holds durably.
     pub(crate) fn advance_leader_commit(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        leader.held.clear();
         // The leader counts itself only as far as its own disk goes, like any other.
-        leader.held.push(self.durability.index());
-        leader.held.extend(leader.followers.iter().map(|follower| follower.progress.match_index()));
-        let held = quorum::held_by_majority(&mut leader.held);
+        let own = self.durability.index();
+        let held = LogIndex(leader.reached_by_quorum(own.0, |progress| progress.match_index().0));
         // Only an entry of the leader's own term is committed by counting replicas: an older one on a
         // majority can still be overwritten (§5.4.2, Figure 8). It commits with the first that follows it.
         if held > self.commit_index && self.log.term_at(held) == Some(self.term) {
+            let committed = self.log.slice(self.commit_index.next()..=held);
+            let bytes: u64 = committed.iter().map(Entry::size_bytes).sum();
+            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
             self.commit_up_to(held, effects);
+            self.place_waiting_reads(effects);
+            self.pursue_committed_membership(effects);
         }
     }
 
@@ -38,6 +42,7 @@ impl<P: Clone, R: Rng> Raft<P, R> {
             effects.push(Effect::Apply { first: self.last_applied.next(), last });
             self.last_applied = last;
             self.settle_proposals(last, effects);
+            self.serve_reads(effects);
         }
     }
 }

@@ -7,6 +7,7 @@
 use alloc::collections::VecDeque;
 
 use crate::ids::{LogIndex, Sequence, TermAndVote};
+use crate::time::Time;
 
 /// The writes that are under way, and what is durable without them.
 #[derive(Clone, Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Durability {
 struct Write {
     term_and_vote: TermAndVote,
     index: LogIndex,
+    submitted_at: Time,
 }
 
 impl Durability {
@@ -46,14 +48,24 @@ impl Durability {
         self.index
     }
 
-    pub(crate) fn last_submitted(&self) -> Sequence {
-        self.last_submitted
+    /// The sequence of the write that is asked for next.
+    pub(crate) fn next_sequence(&self) -> Sequence {
+        Sequence(self.last_submitted.0 + 1)
     }
 
-    /// A write is asked for, after which the disk holds `term_and_vote` and the log up to `last`.
-    pub(crate) fn submit(&mut self, term_and_vote: TermAndVote, last: LogIndex) -> Sequence {
-        self.in_flight.push_back(Write { term_and_vote, index: last });
-        self.last_submitted.0 += 1;
+    pub(crate) fn last_completed(&self) -> Sequence {
+        self.last_completed
+    }
+
+    /// Since when the disk has been busy with the oldest write under way.
+    pub(crate) fn oldest_submitted_at(&self) -> Option<Time> {
+        self.in_flight.front().map(|write| write.submitted_at)
+    }
+
+    /// A write is asked for at `now`, after which the disk holds `term_and_vote` and the log up to `last`.
+    pub(crate) fn submit(&mut self, term_and_vote: TermAndVote, last: LogIndex, now: Time) -> Sequence {
+        self.in_flight.push_back(Write { term_and_vote, index: last, submitted_at: now });
+        self.last_submitted = self.next_sequence();
         self.last_submitted
     }
 

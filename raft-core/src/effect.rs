@@ -1,10 +1,14 @@
 //! What the core asks of its driver.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use core::fmt;
 
 use crate::entry::Entries;
-use crate::ids::{LogIndex, NodeId, ProposalId, Sequence, Term, TermAndVote};
+use crate::ids::{LogIndex, LogPosition, NodeId, ProposalId, ReadId, Sequence, Term, TermAndVote};
+use crate::membership::{Membership, MembershipError};
 use crate::message::Message;
+use crate::snapshot::{Snapshot, SnapshotId};
 
 /// One thing to do. Effects come in order, and each may be carried out on sight: whatever must wait
 /// for a write is withheld by the core until [`Input::Persisted`](crate::Input::Persisted).
@@ -27,12 +31,40 @@ pub enum Effect<P> {
         /// The last entry to apply.
         last: LogIndex,
     },
-    /// The end of a proposal.
+    /// The snapshot, received from the leader and durable now, takes the place of the state machine.
+    RestoreSnapshot(Arc<Snapshot>),
+    /// Read a part of a snapshot, of this node's own or of one restored, and come back with
+    /// [`Input::SnapshotChunkLoaded`](crate::Input::SnapshotChunkLoaded), now or later.
+    LoadSnapshotChunk {
+        /// The follower it is for.
+        to: NodeId,
+        /// Which snapshot.
+        snapshot: SnapshotId,
+        /// Where to begin, in bytes from the start of the snapshot.
+        offset: u64,
+        /// How many bytes. 0 only of an empty snapshot.
+        length: u64,
+    },
+    /// The end of a proposal or of a change of membership.
     ProposalOutcome {
         /// The caller's name for it.
         id: ProposalId,
         /// How it ended.
         outcome: ProposalOutcome,
+    },
+    /// The end of a read.
+    ReadOutcome {
+        /// The caller's name for it.
+        id: ReadId,
+        /// How it ended.
+        outcome: ReadOutcome,
+    },
+    /// The end of a leadership transfer.
+    TransferOutcome {
+        /// The server that was to lead.
+        to: NodeId,
+        /// How it ended.
+        outcome: TransferOutcome,
     },
     /// The node took up another role, or learned who leads.
     RoleChanged {
@@ -43,19 +75,37 @@ pub enum Effect<P> {
         /// The leader of the term, where known.
         leader: Option<NodeId>,
     },
+    /// The members of the cluster are others now, as far as this node's log says: not committed yet, and taken back if
+    /// the entry is truncated.
+    MembershipChanged {
+        /// The entry that says so.
+        index: LogIndex,
+        /// The members.
+        membership: Arc<Membership>,
+    },
+    /// This leader has proof that a follower lost entries which it had acknowledged: its disk lied or was exchanged.
+    /// It gets nothing more from this leader. Wipe it, and let it join under a new id.
+    FollowerLostLog {
+        /// Which server.
+        follower: NodeId,
+        /// Up to here it had acknowledged the log.
+        acknowledged: LogIndex,
+    },
     /// The node found its own rules broken and has stopped, before any harm was written down.
     /// Every later input is refused.
     Fatal(FatalError),
 }
 
 /// One atomic write: after a crash it is there whole or, while unacknowledged, not at all; entries may also
-/// survive as a prefix if the term and vote beside them do.
+/// survive as a prefix if what stands beside them does.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Persist<P> {
     /// Names the write in [`Input::Persisted`](crate::Input::Persisted).
     pub sequence: Sequence,
     /// The term and vote to store, where they changed.
     pub term_and_vote: Option<TermAndVote>,
+    /// What changed about snapshots. Comes before `log`.
+    pub snapshot: Option<Box<SnapshotWrite>>,
     /// The entries to store, where the log changed.
     pub log: Option<LogWrite<P>>,
 }
@@ -69,22 +119,51 @@ pub struct LogWrite<P> {
     pub entries: Entries<P>,
 }
 
+/// A change of the stored snapshots.
+#[derive(Clone, PartialEq, Debug)]
+pub enum SnapshotWrite {
+    /// `snapshot`, which the application took, is the node's latest; entries up to `base` are not needed any more.
+    Taken {
+        /// Which snapshot.
+        snapshot: Arc<Snapshot>,
+        /// The place right before the first entry that is still needed: the next
+        /// [`Restored::base`](crate::Restored::base).
+        base: LogPosition,
+    },
+    /// A part of a snapshot on its way from the leader. It is staged beside the node's own: whatever was staged of
+    /// another snapshot goes.
+    Chunk {
+        /// Which snapshot.
+        snapshot: Arc<Snapshot>,
+        /// Where `data` begins; everything before is staged already.
+        offset: u64,
+        /// The bytes.
+        data: Arc<[u8]>,
+        /// Whether this completes it. Then it becomes the node's latest snapshot, and the whole log goes: it begins
+        /// anew after `snapshot.last`.
+        is_complete: bool,
+    },
+}
+
 /// How a proposal ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum ProposalOutcome {
-    /// The command is committed, and the [`Effect::Apply`] that covers it came before.
+    /// The entry is committed, and the [`Effect::Apply`] that covers it came before. Of a change through a joint
+    /// configuration, this is the joint one: the cluster leaves it by itself.
     Committed {
         /// Where it stands in the log.
         index: LogIndex,
         /// The term of its entry.
         term: Term,
     },
-    /// The command is not in the log and never will be.
+    /// The entry is not in the log and never will be.
     Rejected(RejectReason),
     /// Another entry was committed in its place: the command took no effect. Said only once that is
     /// certain, since a truncated entry can still return from another server (Figure 8).
     Superseded,
+    /// A snapshot took the place of the part of the log where the entry stood, if it was committed: nobody here knows.
+    Unknown,
 }
 
 /// Why a proposal was refused at once.
@@ -96,20 +175,88 @@ pub enum RejectReason {
         /// The leader of the current term, where known.
         leader: Option<NodeId>,
     },
+    /// Leadership is on its way to another server: ask that one, or again when the transfer has failed.
+    TransferInProgress {
+        /// The server that is to lead.
+        to: NodeId,
+    },
+    /// So much is on its way already that this does not fit
+    /// [`Config::max_uncommitted_bytes`](crate::Config::max_uncommitted_bytes).
+    TooMuchUncommitted {
+        /// What is uncommitted, in bytes.
+        uncommitted_bytes: u64,
+    },
+    /// The change of membership before this one is not complete (dissertation §4.1).
+    ChangeInProgress,
+    /// The leader has committed nothing in its own term yet, so it cannot know whether an earlier change is complete.
+    NothingCommittedYet,
+    /// The change makes no sense.
+    Membership(MembershipError),
 }
 
-/// The three roles (§5.1).
+/// How a read ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum ReadOutcome {
+    /// The state machine is fit to answer: every [`Effect::Apply`] up to `index` came before.
+    Ready {
+        /// The state to read from, or any later one.
+        index: LogIndex,
+    },
+    /// This node does not serve reads; ask the leader.
+    NotLeader {
+        /// The leader of the current term, where known.
+        leader: Option<NodeId>,
+    },
+    /// Nobody could vouch for the state in time: leadership changed or the leader did not answer. Ask again.
+    Lost,
+}
+
+/// How a leadership transfer ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TransferOutcome {
+    /// It was not even begun.
+    Rejected(TransferReject),
+    /// This node leads no more: most likely the target does.
+    SteppedDown,
+    /// The target did not take over within an election timeout. This node goes on leading.
+    TimedOut,
+    /// Another transfer took its place.
+    Replaced,
+    /// The target is a voter no more.
+    TargetRemoved,
+}
+
+/// Why a leadership transfer was refused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum TransferReject {
+    /// Only the leader hands leadership over.
+    NotLeader {
+        /// The leader of the current term, where known.
+        leader: Option<NodeId>,
+    },
+    /// The target does not vote.
+    NotAVoter,
+    /// The target leads already.
+    AlreadyLeader,
+}
+
+/// The roles (§5.1; pre-candidates: dissertation §9.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RoleName {
     /// Answers leaders and candidates.
     Follower,
+    /// Asks whether it would be elected.
+    PreCandidate,
     /// Asks for votes.
     Candidate,
     /// Serves clients.
     Leader,
 }
 
-/// A rule of this node's own that was found broken: a bug in the core, or a peer that lies.
+/// A rule of this node's own that was found broken: a bug in the core, a peer that lies, or a disk that lied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub enum FatalError {
@@ -118,14 +265,24 @@ pub enum FatalError {
         /// The committed index.
         index: LogIndex,
     },
-    /// `applied <= committed <= last` does not hold.
+    /// `compacted <= committed`, `applied <= committed` or `committed <= last` does not hold.
     IndexOrder {
+        /// The base of the log.
+        compacted: LogIndex,
         /// The last entry handed out to be applied.
         applied: LogIndex,
         /// The commit index.
         committed: LogIndex,
         /// Where the log ends.
         last: LogIndex,
+    },
+    /// This node had acknowledged entries that it does not hold any more. It must never vote again: wipe it, and let
+    /// it join under a new id.
+    LogLost {
+        /// Up to here it had acknowledged the log.
+        acknowledged: LogIndex,
+        /// What its disk holds.
+        durable: LogIndex,
     },
 }
 
@@ -135,8 +292,11 @@ impl fmt::Display for FatalError {
             Self::CommittedEntryConflict { index } => {
                 write!(f, "the leader's log contradicts the committed entry {index}")
             }
-            Self::IndexOrder { applied, committed, last } => {
-                write!(f, "applied {applied} <= committed {committed} <= last {last} does not hold")
+            Self::IndexOrder { compacted, applied, committed, last } => {
+                write!(f, "compacted {compacted}, applied {applied} <= committed {committed} <= last {last} does not hold")
+            }
+            Self::LogLost { acknowledged, durable } => {
+                write!(f, "entries up to {acknowledged} were acknowledged, and the log ends at {durable}")
             }
         }
     }

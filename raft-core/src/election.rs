@@ -4,57 +4,118 @@ use alloc::vec::Vec;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::command::Command;
 use crate::effect::Effect;
 use crate::entry::Payload;
-use crate::ids::{LogIndex, NodeId, Term};
-use crate::message::{Message, RequestVote, RequestVoteReply};
-use crate::progress::Progress;
-use crate::quorum::{self, VoteResult};
-use crate::raft::{Candidate, Follower, FollowerOfMine, Leader, Raft, Role};
+use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
+use crate::leadership::Leader;
+use crate::message::{Message, RequestVote, RequestVoteReply, TimeoutNow};
+use crate::quorum::{Tally, VoteResult};
+use crate::raft::{Candidate, Follower, PreCandidate, Raft, Role};
+use crate::time::Time;
 
-impl<P: Clone, R: Rng> Raft<P, R> {
-    /// Starts an election: a new term, a vote for itself, a new timeout.
-    pub(crate) fn campaign(&mut self, effects: &mut Vec<Effect<P>>) {
-        self.election_timeout = self.config.draw_election_timeout(&mut self.rng);
-        let deadline = self.now.after(self.election_timeout);
-        if self.term >= Term::LIMIT {
-            // No term is left to campaign in; staying silent in this one is safe.
-            match &mut self.role {
-                Role::Follower(follower) => (follower.leader, follower.deadline) = (None, deadline),
-                Role::Candidate(candidate) => candidate.deadline = deadline,
-                Role::Leader(_) => return,
-            }
+impl<P: Command, R: Rng> Raft<P, R> {
+    /// Nobody has led for an election timeout (§5.2).
+    pub(crate) fn election_timeout_elapsed(&mut self, effects: &mut Vec<Effect<P>>) {
+        if !self.membership().is_voter(self.config.id) {
+            // Who does not vote does not campaign, and waits to hear from whoever leads.
+            self.role = Role::Follower(Follower::new(None, Time::NEVER));
             self.announce_role(effects);
             return;
         }
+        self.election_timeout = self.config.draw_election_timeout(&mut self.rng);
+        if self.term >= Term::LIMIT {
+            // No term is left to campaign in; staying silent in this one is safe.
+            self.role = Role::Follower(Follower::new(None, self.now.after(self.election_timeout)));
+            self.announce_role(effects);
+        } else if self.config.pre_vote && !self.membership().is_only_voter(self.config.id) {
+            self.ask_for_pre_votes(effects);
+        } else {
+            self.stand_for_election(false, effects);
+        }
+    }
+
+    /// Begins a term, with a vote for itself.
+    pub(crate) fn stand_for_election(&mut self, is_transfer: bool, effects: &mut Vec<Effect<P>>) {
         self.term = self.term.next();
         self.voted_for = Some(self.config.id);
         self.unsaved.term_and_vote = true;
         // RequestVote promises this node's own vote, so it waits until that is durable: `open_the_polls`.
-        self.role = Role::Candidate(Candidate { deadline, granted: Vec::new(), refused: Vec::new() });
+        let deadline = self.now.after(self.election_timeout);
+        self.role = Role::Candidate(Candidate { deadline, votes: Tally::default(), is_transfer });
         self.announce_role(effects);
+    }
+
+    /// The leader hands its place over: no need to wait, nor to ask around first (dissertation §3.10).
+    pub(crate) fn receive_timeout_now(&mut self, request: TimeoutNow, effects: &mut Vec<Effect<P>>) {
+        let is_current = request.term == self.term && self.term < Term::LIMIT;
+        let can_take_over = match self.role {
+            Role::Follower(_) | Role::PreCandidate(_) => self.membership().is_voter(self.config.id),
+            Role::Candidate(_) | Role::Leader(_) => false,
+        };
+        if is_current && can_take_over {
+            self.election_timeout = self.config.draw_election_timeout(&mut self.rng);
+            self.stand_for_election(true, effects);
+        }
     }
 
     /// The candidate's own vote is durable: count it, and ask the others for theirs.
     pub(crate) fn open_the_polls(&mut self, effects: &mut Vec<Effect<P>>) {
-        let request = RequestVote { term: self.term, last: self.log.last_position() };
-        for &to in self.config.peers() {
+        let Role::Candidate(Candidate { is_transfer, .. }) = self.role else { return };
+        let (term, last, priority) = (self.term, self.log.last_position(), self.config.priority);
+        let request = RequestVote { term, last, priority, is_transfer };
+        for to in self.other_voters() {
             effects.push(Effect::Send { to, message: Message::RequestVote(request) });
         }
         self.count_vote(self.config.id, true, effects);
     }
 
+    /// All who vote, in either half of a joint configuration, but this node.
+    pub(crate) fn other_voters(&self) -> impl Iterator<Item = NodeId> {
+        let membership = self.membership();
+        let is_asked = move |id: &NodeId| *id != self.config.id && membership.is_voter(*id);
+        membership.members().iter().map(|member| member.id).filter(is_asked)
+    }
+
+    /// Whether candidates are not even listened to: someone leads, as far as this node can know, and to depose it
+    /// would only disturb the cluster (dissertation §4.2.3). Leases rest on this.
+    pub(crate) fn ignores_candidates(&self) -> bool {
+        let is_in_touch = match &self.role {
+            Role::Leader(_) => true,
+            Role::Follower(_) | Role::PreCandidate(_) | Role::Candidate(_) => {
+                // Of whatever term the leader was: a lease holds although its holder has been deposed since.
+                let silence_ends = |heard: Time| heard.after(self.config.shortest_election_timeout);
+                self.heard_leader_at.is_some_and(|heard| self.now < silence_ends(heard))
+            }
+        };
+        self.now < self.no_vote_before || self.config.check_quorum && is_in_touch
+    }
+
+    /// Whether a log that ends at `last` may lead (§5.4.1), and whether this node yields to its owner's `priority`.
+    pub(crate) fn finds_up_to_date(&self, last: LogPosition, priority: u32) -> bool {
+        let own = self.log.last_position();
+        let yields = priority >= self.config.priority || !self.membership().is_voter(self.config.id);
+        // Priority decides among equals only: whoever has more of the log is never turned away for it.
+        last.is_up_to_date_with(own) && (yields || last != own)
+    }
+
     pub(crate) fn receive_request_vote(&mut self, from: NodeId, request: RequestVote, effects: &mut Vec<Effect<P>>) {
         let is_free = self.voted_for.is_none_or(|candidate| candidate == from);
         let is_current = request.term == self.term;
-        let is_up_to_date = request.last.is_up_to_date_with(self.log.last_position());
+        let priority = if request.is_transfer { u32::MAX } else { request.priority };
+        let is_up_to_date = self.finds_up_to_date(request.last, priority);
         if !(is_current && is_free && is_up_to_date) {
             self.send_vote(from, false, effects);
             return;
         }
+        if let Role::PreCandidate(_) = self.role {
+            self.become_follower(None, effects);
+        }
         // A leader or a candidate has voted for itself, so only a follower gets here.
         let Role::Follower(follower) = &mut self.role else { return };
-        follower.deadline = self.now.after(self.election_timeout);
+        if follower.deadline != Time::NEVER {
+            follower.deadline = self.now.after(self.election_timeout);
+        }
         follower.is_vote_owed = true;
         if self.voted_for.is_none() {
             self.voted_for = Some(from);
@@ -92,15 +153,10 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         }
     }
 
-    /// Each voter counts once, however often its reply arrives.
     fn count_vote(&mut self, voter: NodeId, granted: bool, effects: &mut Vec<Effect<P>>) {
         let Role::Candidate(candidate) = &mut self.role else { return };
-        let votes = if granted { &mut candidate.granted } else { &mut candidate.refused };
-        if !votes.contains(&voter) {
-            votes.push(voter);
-        }
-        let result = quorum::vote_result(self.config.voters.len(), candidate.granted.len(), candidate.refused.len());
-        match result {
+        candidate.votes.count(voter, granted);
+        match candidate.votes.result(self.memberships.latest().1) {
             VoteResult::Won => self.become_leader(effects),
             // A lost election ends with the timeout like a split one (§5.2): the winner is on its way.
             VoteResult::Lost | VoteResult::Pending => {}
@@ -108,16 +164,20 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     }
 
     fn become_leader(&mut self, effects: &mut Vec<Effect<P>>) {
-        let progress = Progress::at_start_of_term(self.log.last_index(), self.now);
-        let peers = self.config.peers();
-        self.role = Role::Leader(Leader {
-            followers: peers.iter().map(|&id| FollowerOfMine { id, progress }).collect(),
-            heartbeat_deadline: self.now.after(self.config.heartbeat_interval),
-            held: Vec::with_capacity(peers.len() + 1),
-        });
+        let uncommitted = self.log.slice(self.commit_index.next()..=self.log.last_index());
+        let uncommitted_bytes = uncommitted.iter().map(|entry| entry.size_bytes()).sum();
+        let term_start = self.log.last_index().next();
+        self.role = Role::Leader(Leader::new(&self.config, self.now, term_start, uncommitted_bytes));
+        self.align_followers();
         self.announce_role(effects);
         // Without an entry of its own term a leader could commit nothing (§5.4.2, §8).
-        self.append_own(Payload::Noop);
+        let first = match self.log.last_index() {
+            // The first entry of all says who the cluster began with: a server that is added later knows it only so.
+            LogIndex(0) => Payload::Membership(self.membership().clone()),
+            _ => Payload::Noop,
+        };
+        let index = self.append_own(first);
+        self.find_memberships(index);
         self.replicate(effects);
     }
 
@@ -132,16 +192,29 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     /// Follows `leader`, or nobody yet, in the current term.
     pub(crate) fn become_follower(&mut self, leader: Option<NodeId>, effects: &mut Vec<Effect<P>>) {
         let deadline = match &self.role {
-            Role::Follower(Follower { deadline, .. }) | Role::Candidate(Candidate { deadline, .. }) => *deadline,
+            Role::Follower(Follower { deadline, .. })
+            | Role::PreCandidate(PreCandidate { deadline, .. })
+            | Role::Candidate(Candidate { deadline, .. }) => *deadline,
             Role::Leader(_) => self.now.after(self.election_timeout),
         };
-        self.role = Role::Follower(Follower::new(leader, deadline));
+        let before = core::mem::replace(&mut self.role, Role::Follower(Follower::new(leader, deadline)));
+        self.lose_forwarded_reads(effects);
+        if let Role::Leader(leader) = before {
+            leader.end(effects);
+        }
         self.announce_role(effects);
     }
 }
 
 impl Follower {
-    pub(crate) fn new(leader: Option<NodeId>, deadline: crate::time::Time) -> Self {
-        Self { leader, deadline, is_vote_owed: false, is_append_reply_owed: false, matched: LogIndex(0) }
+    pub(crate) fn new(leader: Option<NodeId>, deadline: Time) -> Self {
+        Self {
+            leader,
+            deadline,
+            is_vote_owed: false,
+            is_append_reply_owed: false,
+            matched: LogIndex(0),
+            round: Round(0),
+        }
     }
 }

@@ -4,7 +4,9 @@ use alloc::sync::Arc;
 use core::fmt;
 use core::ops::{Deref, Range};
 
+use crate::command::Command;
 use crate::ids::Term;
+use crate::membership::Membership;
 
 /// One entry of the log. Its index is its place: see [`Log`](crate::Log).
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -22,6 +24,21 @@ pub enum Payload<P> {
     Noop,
     /// A command for the state machine.
     Command(P),
+    /// The cluster's members from this entry on, from the moment that it is in a log (§6, dissertation §4.1).
+    Membership(Arc<Membership>),
+}
+
+impl<P: Command> Entry<P> {
+    /// What the entry counts against windows and bounds: its command, and a little for the entry itself, so that
+    /// none is free.
+    pub(crate) fn size_bytes(&self) -> u64 {
+        let payload = match &self.payload {
+            Payload::Noop => 0,
+            Payload::Command(command) => command.size_bytes() as u64,
+            Payload::Membership(membership) => 16 * membership.members().len() as u64,
+        };
+        payload.saturating_add(16)
+    }
 }
 
 /// A run of entries behind one reference count: the same allocation serves the leader's write and
@@ -29,8 +46,9 @@ pub enum Payload<P> {
 pub struct Entries<P> {
     // None where empty, so that a heartbeat allocates nothing.
     shared: Option<Arc<[Entry<P>]>>,
-    start: usize,
-    end: usize,
+    // Half of a `usize` each: a message is moved around more than it is looked into.
+    start: u32,
+    end: u32,
 }
 
 impl<P> Entries<P> {
@@ -45,10 +63,15 @@ impl<P> Entries<P> {
     /// A range that reaches past the end is cut to what is there.
     #[must_use]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        let end = self.end.min(self.start.saturating_add(range.end));
-        let start = end.min(self.start.saturating_add(range.start));
+        let end = self.end.min(self.start.saturating_add(short(range.end)));
+        let start = end.min(self.start.saturating_add(short(range.start)));
         Self { shared: self.shared.clone(), start, end }
     }
+}
+
+/// A run is cut at four thousand million entries.
+fn short(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 impl<P: Clone> From<&[Entry<P>]> for Entries<P> {
@@ -56,14 +79,14 @@ impl<P: Clone> From<&[Entry<P>]> for Entries<P> {
         if entries.is_empty() {
             return Self::empty();
         }
-        Self { shared: Some(Arc::from(entries)), start: 0, end: entries.len() }
+        Self { shared: Some(Arc::from(entries)), start: 0, end: short(entries.len()) }
     }
 }
 
 impl<P> FromIterator<Entry<P>> for Entries<P> {
     fn from_iter<I: IntoIterator<Item = Entry<P>>>(entries: I) -> Self {
         let shared: Arc<[Entry<P>]> = entries.into_iter().collect();
-        let end = shared.len();
+        let end = short(shared.len());
         Self { shared: Some(shared), start: 0, end }
     }
 }
@@ -73,7 +96,7 @@ impl<P> Deref for Entries<P> {
 
     fn deref(&self) -> &[Entry<P>] {
         match &self.shared {
-            Some(shared) => &shared[self.start..self.end],
+            Some(shared) => &shared[self.start as usize..self.end as usize],
             None => &[],
         }
     }

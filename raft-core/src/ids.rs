@@ -18,6 +18,16 @@ pub struct LogIndex(pub u64);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProposalId(pub u64);
 
+/// The caller's name for a read, given back with its outcome. Any number; the core never interprets it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ReadId(pub u64);
+
+/// Counts the rounds of a leader's term: what carries a round's number was sent after the round began. From 1.
+///
+/// A round that a quorum has answered proves that its sender still led when the round began (§6.4, §8).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Round(pub u64);
+
 /// Counts the writes one incarnation has asked for, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sequence(pub u64);
@@ -32,7 +42,17 @@ impl Term {
     }
 }
 
+impl Round {
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
 impl LogIndex {
+    /// The largest index that is accepted from a peer: no honest log comes near it, and arithmetic on indexes
+    /// stays within its range.
+    pub const LIMIT: Self = Self(1 << 62);
+
     /// The index after this one.
     #[must_use]
     pub fn next(self) -> Self {
@@ -90,7 +110,7 @@ macro_rules! short_debug {
         }
     )*};
 }
-short_debug!(NodeId "n", Term "t", LogIndex "i", ProposalId "p", Sequence "w");
+short_debug!(NodeId "n", Term "t", LogIndex "i", ProposalId "p", ReadId "r", Round "o", Sequence "w");
 
 impl fmt::Debug for LogPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -40,7 +40,7 @@
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!
 //! let config = Config::new(NodeId(1), vec![NodeId(1)]);
-//! let mut raft: Raft<&str> = Raft::new(config, Restored::default(), Time(0), ChaCha8Rng::seed_from_u64(7))?;
+//! let mut raft: Raft<&str> = Raft::new(&config, Restored::default(), Time(0), ChaCha8Rng::seed_from_u64(7))?;
 //! let mut effects = Vec::new();
 //!
 //! let deadline = raft.next_deadline().expect("a follower has one");
@@ -63,6 +63,7 @@
 extern crate alloc;
 
 mod append;
+mod command;
 mod commit;
 mod config;
 mod durability;
@@ -71,24 +72,45 @@ mod election;
 mod entry;
 mod ids;
 mod input;
+mod leadership;
 mod log;
+mod lost_log;
+mod membership;
 mod message;
+mod pre_vote;
 mod progress;
 mod proposal;
 mod quorum;
 mod raft;
+mod read;
+mod reconfiguration;
 mod replication;
 mod settings;
+mod snapshot;
+mod snapshot_receive;
+mod snapshot_send;
+mod status;
 mod time;
+mod transfer;
 mod validation;
 
+pub use command::Command;
 pub use config::{Config, ConfigError, Restored};
-pub use effect::{Effect, FatalError, LogWrite, Persist, ProposalOutcome, RejectReason, RoleName};
+pub use effect::{
+    Effect, FatalError, LogWrite, Persist, ProposalOutcome, ReadOutcome, RejectReason, RoleName, SnapshotWrite,
+    TransferOutcome, TransferReject,
+};
 pub use entry::{Entries, Entry, Payload};
-pub use ids::{LogIndex, LogPosition, NodeId, ProposalId, Sequence, Term, TermAndVote};
-pub use input::{Input, InputError};
+pub use ids::{LogIndex, LogPosition, NodeId, ProposalId, ReadId, Round, Sequence, Term, TermAndVote};
+pub use input::{Input, InputError, ReadMode};
 pub use log::Log;
-pub use message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message, RequestVote, RequestVoteReply};
-pub use progress::Progress;
+pub use membership::{Member, MemberChange, MemberRole, Membership, MembershipError};
+pub use message::{
+    AppendEntries, AppendEntriesReply, AppendOutcome, InstallSnapshot, InstallSnapshotReply, LogLost, Message, PreVote,
+    PreVoteReply, ReadIndex, ReadIndexReply, RequestVote, RequestVoteReply, TimeoutNow,
+};
+pub use progress::{Flow, InFlight, Progress, SnapshotTransfer};
 pub use raft::Raft;
+pub use snapshot::{Snapshot, SnapshotId};
+pub use status::{FlowStatus, FollowerStatus, Status};
 pub use time::Time;

@@ -1,11 +1,18 @@
 //! What servers say to each other (Figure 2). The sender and the receiver travel beside the message.
 
+use alloc::sync::Arc;
+
 use crate::entry::Entries;
-use crate::ids::{LogIndex, LogPosition, Term};
+use crate::ids::{LogIndex, LogPosition, Round, Term};
+use crate::snapshot::{Snapshot, SnapshotId};
 
 /// A message between two servers.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Message<P> {
+    /// A server asks whether it would be elected.
+    PreVote(PreVote),
+    /// The answer to it.
+    PreVoteReply(PreVoteReply),
     /// A candidate asks for a vote.
     RequestVote(RequestVote),
     /// The answer to it.
@@ -14,19 +21,76 @@ pub enum Message<P> {
     AppendEntries(AppendEntries<P>),
     /// The answer to it.
     AppendEntriesReply(AppendEntriesReply),
+    /// A leader sends a part of a snapshot.
+    InstallSnapshot(InstallSnapshot),
+    /// The answer to it.
+    InstallSnapshotReply(InstallSnapshotReply),
+    /// A leader asks the receiver to take its place.
+    TimeoutNow(TimeoutNow),
+    /// A follower asks for a read index.
+    ReadIndex(ReadIndex),
+    /// The answer to it.
+    ReadIndexReply(ReadIndexReply),
+    /// A leader tells a follower that it has forgotten what it acknowledged.
+    LogLost(LogLost),
 }
 
 impl<P> Message<P> {
-    /// The term the sender was in.
+    /// The term the message speaks of: the one the sender is in, but for a pre-vote, which is about the next.
     #[must_use]
     pub fn term(&self) -> Term {
         match self {
+            Self::PreVote(message) => message.term,
+            Self::PreVoteReply(message) => message.term,
             Self::RequestVote(message) => message.term,
             Self::RequestVoteReply(message) => message.term,
             Self::AppendEntries(message) => message.term,
             Self::AppendEntriesReply(message) => message.term,
+            Self::InstallSnapshot(message) => message.term,
+            Self::InstallSnapshotReply(message) => message.term,
+            Self::TimeoutNow(message) => message.term,
+            Self::ReadIndex(message) => message.term,
+            Self::ReadIndexReply(message) => message.term,
+            Self::LogLost(message) => message.term,
         }
     }
+
+    /// Whether only the leader of [`term`](Self::term) says such a thing.
+    pub(crate) fn is_from_leader(&self) -> bool {
+        match self {
+            Self::AppendEntries(_) | Self::InstallSnapshot(_) | Self::TimeoutNow(_) | Self::LogLost(_) => true,
+            Self::PreVote(_)
+            | Self::PreVoteReply(_)
+            | Self::RequestVote(_)
+            | Self::RequestVoteReply(_)
+            | Self::AppendEntriesReply(_)
+            | Self::InstallSnapshotReply(_)
+            | Self::ReadIndex(_)
+            | Self::ReadIndexReply(_) => false,
+        }
+    }
+}
+
+/// A server, the sender, asks whether it would get a vote, before it disturbs anybody with a new term
+/// (dissertation §9.6).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PreVote {
+    /// The term that the sender would campaign in: the one after its own.
+    pub term: Term,
+    /// Where its log ends.
+    pub last: LogPosition,
+    /// Its priority: see [`Config::priority`](crate::Config::priority).
+    pub priority: u32,
+}
+
+/// The answer to [`PreVote`]. It promises nothing.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct PreVoteReply {
+    /// Where granted, the term that was asked about; where refused, the voter's own, so that a server that is
+    /// behind learns of it.
+    pub term: Term,
+    /// Whether the sender would vote as asked.
+    pub granted: bool,
 }
 
 /// A candidate, the sender, asks for a vote (§5.2).
@@ -36,6 +100,11 @@ pub struct RequestVote {
     pub term: Term,
     /// Where the candidate's log ends (§5.4.1).
     pub last: LogPosition,
+    /// Its priority: see [`Config::priority`](crate::Config::priority).
+    pub priority: u32,
+    /// Whether the leader itself asked the candidate to campaign: then being in touch with that leader is no reason to
+    /// refuse (dissertation §4.2.3).
+    pub is_transfer: bool,
 }
 
 /// The answer to [`RequestVote`].
@@ -54,6 +123,8 @@ pub struct AppendEntries<P> {
     pub term: Term,
     /// Which of the leader's attempts in this term to find where the two logs meet.
     pub attempt: u64,
+    /// The leader's latest round.
+    pub round: Round,
     /// The place right before `entries`.
     pub prev: LogPosition,
     /// The entries that follow `prev`; none in a heartbeat.
@@ -67,6 +138,9 @@ pub struct AppendEntries<P> {
 pub struct AppendEntriesReply {
     /// The follower's term.
     pub term: Term,
+    /// The latest round that the follower has heard of in this term, 0 where none; of a conflict, that of the append
+    /// refused.
+    pub round: Round,
     /// What became of the append.
     pub outcome: AppendOutcome,
 }
@@ -80,6 +154,8 @@ pub enum AppendOutcome {
         /// append's own entries (their write is not complete) and after them (the append was late).
         match_index: LogIndex,
     },
+    /// The follower recognises the leader, and has nothing durable to say about its log yet.
+    Heard,
     /// The follower has no entry of `prev`'s term at `prev`'s index.
     Conflict {
         /// The append's attempt: what refutes an earlier attempt says nothing about this one.
@@ -91,4 +167,71 @@ pub enum AppendOutcome {
     },
     /// The append's term is over: the leader has been deposed.
     StaleTerm,
+}
+
+/// The leader, the sender, sends a part of a snapshot to a follower that lacks what has been compacted (§7).
+#[derive(Clone, PartialEq, Debug)]
+pub struct InstallSnapshot {
+    /// The leader's term.
+    pub term: Term,
+    /// The leader's latest round.
+    pub round: Round,
+    /// Which snapshot.
+    pub snapshot: Arc<Snapshot>,
+    /// Where `data` begins, in bytes from the start of the snapshot.
+    pub offset: u64,
+    /// The bytes; none only of an empty snapshot.
+    pub data: Arc<[u8]>,
+}
+
+/// The answer to [`InstallSnapshot`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct InstallSnapshotReply {
+    /// The follower's term.
+    pub term: Term,
+    /// The latest round that the follower has heard of.
+    pub round: Round,
+    /// Which snapshot.
+    pub snapshot: SnapshotId,
+    /// How many of its bytes, from its start, are durable on the follower. All of them: it is installed.
+    pub received: u64,
+}
+
+/// The leader, the sender, asks the receiver to campaign at once (dissertation §3.10).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TimeoutNow {
+    /// The leader's term.
+    pub term: Term,
+}
+
+/// A follower, the sender, asks its leader up to where it must have applied the log to serve a read (§6.4 of the
+/// dissertation).
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ReadIndex {
+    /// The follower's term.
+    pub term: Term,
+    /// The follower's own number for the question, given back in the answer.
+    pub number: u64,
+    /// Whether the leader may answer on the strength of its lease.
+    pub may_use_lease: bool,
+}
+
+/// The answer to [`ReadIndex`].
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ReadIndexReply {
+    /// The leader's term.
+    pub term: Term,
+    /// The number of the question.
+    pub number: u64,
+    /// A state machine that has applied the log up to here is fit to serve the read.
+    pub index: LogIndex,
+}
+
+/// The leader, the sender, has proof that the receiver lost entries which it had acknowledged.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct LogLost {
+    /// The leader's term.
+    pub term: Term,
+    /// Up to here the receiver had acknowledged the log.
+    pub acknowledged: LogIndex,
 }

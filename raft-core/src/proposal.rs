@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::command::Command;
 use crate::effect::{Effect, ProposalOutcome, RejectReason};
 use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, ProposalId, Term};
@@ -33,25 +34,50 @@ impl OpenProposals {
     }
 
     fn pop_up_to(&mut self, index: LogIndex) -> Option<OpenProposal> {
-        if self.0.front()?.index <= index { self.0.pop_front() } else { None }
+        self.0.pop_front_if(|open| open.index <= index)
     }
 }
 
-impl<P: Clone, R: Rng> Raft<P, R> {
+impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn propose(&mut self, id: ProposalId, command: P, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(_) = self.role else {
-            let reason = RejectReason::NotLeader { leader: self.leader() };
+        let entry = Entry { term: self.term, payload: Payload::Command(command) };
+        if let Some(reason) = self.refusal(&entry) {
             effects.push(Effect::ProposalOutcome { id, outcome: ProposalOutcome::Rejected(reason) });
             return;
-        };
-        let index = self.append_own(Payload::Command(command));
-        self.proposals.insert(OpenProposal { index, term: self.term, id });
+        }
+        let index = self.append_entry(entry);
+        self.await_outcome(id, index);
         self.replicate(effects);
     }
 
-    /// Appends an entry of this leader's own and notes it for the write at the end of the step.
+    /// Why `entry` cannot be taken now.
+    pub(crate) fn refusal(&self, entry: &Entry<P>) -> Option<RejectReason> {
+        let Role::Leader(leader) = &self.role else {
+            return Some(RejectReason::NotLeader { leader: self.leader() });
+        };
+        if let Some(transfer) = &leader.transfer {
+            return Some(RejectReason::TransferInProgress { to: transfer.to });
+        }
+        let uncommitted_bytes = leader.uncommitted_bytes;
+        let fits = uncommitted_bytes.saturating_add(entry.size_bytes()) <= self.config.max_uncommitted_bytes;
+        // Whatever its size, one that is alone must be taken, or it would be refused for ever.
+        (!fits && uncommitted_bytes > 0).then_some(RejectReason::TooMuchUncommitted { uncommitted_bytes })
+    }
+
+    pub(crate) fn await_outcome(&mut self, id: ProposalId, index: LogIndex) {
+        self.proposals.insert(OpenProposal { index, term: self.term, id });
+    }
+
+    /// Appends an entry of this leader's own term.
     pub(crate) fn append_own(&mut self, payload: Payload<P>) -> LogIndex {
-        let entry = Entry { term: self.term, payload };
+        self.append_entry(Entry { term: self.term, payload })
+    }
+
+    /// Appends `entry` and notes it for the write at the end of the step.
+    fn append_entry(&mut self, entry: Entry<P>) -> LogIndex {
+        if let Role::Leader(leader) = &mut self.role {
+            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_add(entry.size_bytes());
+        }
         let index = self.log.push(entry);
         self.note_log_write(index, self.log.slice(index..=index).into());
         index
@@ -60,10 +86,13 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     /// Ends the proposals whose place in the log is settled: everything up to `index` has been applied.
     pub(crate) fn settle_proposals(&mut self, index: LogIndex, effects: &mut Vec<Effect<P>>) {
         while let Some(open) = self.proposals.pop_up_to(index) {
-            let outcome = if self.log.term_at(open.index) == Some(open.term) {
-                ProposalOutcome::Committed { index: open.index, term: open.term }
-            } else {
-                ProposalOutcome::Superseded
+            let outcome = match self.log.entry(open.index) {
+                Some(entry) if entry.term == open.term => {
+                    ProposalOutcome::Committed { index: open.index, term: open.term }
+                }
+                Some(_) => ProposalOutcome::Superseded,
+                // A snapshot took its place.
+                None => ProposalOutcome::Unknown,
             };
             effects.push(Effect::ProposalOutcome { id: open.id, outcome });
         }

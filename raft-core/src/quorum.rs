@@ -1,6 +1,9 @@
-//! Majorities (§5.2, §5.3), free of everything else.
+//! Quorums (§5.2, §5.3; joint ones: dissertation §4.3), free of everything else.
 
-use crate::ids::LogIndex;
+use alloc::vec::Vec;
+
+use crate::ids::NodeId;
+use crate::membership::{Half, Membership};
 
 /// The least number of `voters` that is a majority: any two majorities share a voter.
 pub(crate) fn majority(voters: usize) -> usize {
@@ -15,8 +18,43 @@ pub(crate) enum VoteResult {
     Pending,
 }
 
+/// The votes of one election. Each node counts once, however often its reply arrives.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tally {
+    granted: Vec<NodeId>,
+    refused: Vec<NodeId>,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, voter: NodeId, granted: bool) {
+        let votes = if granted { &mut self.granted } else { &mut self.refused };
+        if !votes.contains(&voter) {
+            votes.push(voter);
+        }
+    }
+
+    pub(crate) fn has_granted(&self, voter: NodeId) -> bool {
+        self.granted.contains(&voter)
+    }
+
+    /// Where the election among `membership` stands: a joint one is won in both halves, and lost in either.
+    pub(crate) fn result(&self, membership: &Membership) -> VoteResult {
+        let in_half = |half| {
+            let voters = || membership.members().iter().filter(move |member| member.role.votes_in(half));
+            let granted = voters().filter(|member| self.granted.contains(&member.id)).count();
+            let refused = voters().filter(|member| self.refused.contains(&member.id)).count();
+            vote_result(voters().count(), granted, refused)
+        };
+        match (in_half(Half::New), in_half(Half::Old)) {
+            (VoteResult::Won, VoteResult::Won) => VoteResult::Won,
+            (VoteResult::Lost, _) | (_, VoteResult::Lost) => VoteResult::Lost,
+            _ => VoteResult::Pending,
+        }
+    }
+}
+
 /// The result of an election among `voters`, of whom `granted` said yes and `refused` said no.
-pub(crate) fn vote_result(voters: usize, granted: usize, refused: usize) -> VoteResult {
+fn vote_result(voters: usize, granted: usize, refused: usize) -> VoteResult {
     if granted >= majority(voters) {
         VoteResult::Won
     } else if voters - refused < majority(voters) {
@@ -26,10 +64,11 @@ pub(crate) fn vote_result(voters: usize, granted: usize, refused: usize) -> Vote
     }
 }
 
-/// The highest index that a majority holds, given what each voter holds. Sorts `held`.
-pub(crate) fn held_by_majority(held: &mut [LogIndex]) -> LogIndex {
-    held.sort_unstable_by(|a, b| b.cmp(a));
-    held[majority(held.len()) - 1]
+/// The highest number that a majority has reached, given where each voter is. Sorts `reached`. 0 where nobody votes.
+pub(crate) fn reached_by_majority(reached: &mut [u64]) -> u64 {
+    reached.sort_unstable_by(|a, b| b.cmp(a));
+    // The majority of nobody is one: there is none.
+    reached.get(majority(reached.len()) - 1).copied().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -54,17 +93,15 @@ mod tests {
     }
 
     #[test]
-    fn held_by_majority_agrees_with_counting() {
+    fn reached_by_majority_agrees_with_counting() {
         // Every assignment of 0..=3 to up to 5 voters, against the definition.
         for voters in 1..=5u32 {
             for code in 0..4u64.pow(voters) {
-                let mut held: alloc::vec::Vec<LogIndex> =
-                    (0..voters).map(|voter| LogIndex(code / 4u64.pow(voter) % 4)).collect();
+                let mut reached: Vec<u64> = (0..voters).map(|voter| code / 4u64.pow(voter) % 4).collect();
                 let counted = (0..=3)
                     .rev()
-                    .map(LogIndex)
-                    .find(|index| 2 * held.iter().filter(|h| *h >= index).count() > voters as usize);
-                assert_eq!(Some(held_by_majority(&mut held)), counted);
+                    .find(|number| 2 * reached.iter().filter(|r| *r >= number).count() > voters as usize);
+                assert_eq!(Some(reached_by_majority(&mut reached)), counted);
             }
         }
     }

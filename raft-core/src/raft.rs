@@ -1,21 +1,29 @@
 //! The state of one server, and the door to it.
 
+use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
+use crate::command::Command;
 use crate::config::{Config, ConfigError, Restored};
 use crate::durability::Durability;
-use crate::effect::{Effect, FatalError, LogWrite, Persist, RoleName};
+use crate::effect::{Effect, FatalError, LogWrite, Persist, RoleName, SnapshotWrite};
 use crate::entry::Entries;
-use crate::ids::{LogIndex, NodeId, Sequence, Term, TermAndVote};
+use crate::ids::{LogIndex, NodeId, Round, Sequence, Term, TermAndVote};
 use crate::input::{Input, InputError};
+use crate::leadership::Leader;
 use crate::log::Log;
+use crate::membership::{Membership, Memberships};
 use crate::message::Message;
-use crate::progress::Progress;
 use crate::proposal::OpenProposals;
+use crate::quorum::Tally;
+use crate::read::Reads;
 use crate::settings::Settings;
+use crate::snapshot::Snapshot;
+use crate::snapshot_receive::Staged;
 use crate::time::{Span, Time};
 
 /// One Raft server, without clock, network or disk: see the [crate's front page](crate) for its driver.
@@ -35,17 +43,32 @@ pub struct Raft<P, R = ChaCha8Rng> {
     pub(crate) log: Log<P>,
     pub(crate) commit_index: LogIndex,
     pub(crate) last_applied: LogIndex,
+    pub(crate) memberships: Memberships,
     pub(crate) role: Role,
+
+    /// When a leader, of whatever term, was last heard of.
+    pub(crate) heard_leader_at: Option<Time>,
+    /// Before this time, what this node promised before it was restarted may still bind it.
+    pub(crate) no_vote_before: Time,
 
     pub(crate) durability: Durability,
     /// What this step changed and has not asked to be written yet.
     pub(crate) unsaved: Unsaved<P>,
     pub(crate) proposals: OpenProposals,
+    pub(crate) reads: Reads,
+
+    /// The latest snapshot, taken or installed.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// A snapshot that is installed and not durable yet, so that the state machine does not have it.
+    pub(crate) installing: Option<Arc<Snapshot>>,
+    /// A snapshot on its way here.
+    pub(crate) staged: Option<Staged>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum Role {
     Follower(Follower),
+    PreCandidate(PreCandidate),
     Candidate(Candidate),
     Leader(Leader),
 }
@@ -60,71 +83,85 @@ pub(crate) struct Follower {
     pub(crate) is_append_reply_owed: bool,
     /// Up to here the log agrees with that of this term's leader.
     pub(crate) matched: LogIndex,
+    /// The leader's latest round.
+    pub(crate) round: Round,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct PreCandidate {
+    pub(crate) deadline: Time,
+    pub(crate) votes: Tally,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Candidate {
     pub(crate) deadline: Time,
-    pub(crate) granted: Vec<NodeId>,
-    pub(crate) refused: Vec<NodeId>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct Leader {
-    pub(crate) followers: Vec<FollowerOfMine>,
-    pub(crate) heartbeat_deadline: Time,
-    /// Room for the arithmetic of the commit rule.
-    pub(crate) held: Vec<LogIndex>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct FollowerOfMine {
-    pub(crate) id: NodeId,
-    pub(crate) progress: Progress,
+    pub(crate) votes: Tally,
+    /// The leader asked for this campaign.
+    pub(crate) is_transfer: bool,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Unsaved<P> {
     pub(crate) term_and_vote: bool,
+    pub(crate) snapshot: Option<Box<SnapshotWrite>>,
     pub(crate) log: Option<LogWrite<P>>,
 }
 
 impl<P> Unsaved<P> {
     pub(crate) fn is_any(&self) -> bool {
-        self.term_and_vote || self.log.is_some()
+        self.term_and_vote || self.log.is_some() || self.snapshot.is_some()
     }
 }
 
-impl<P: Clone, R: Rng> Raft<P, R> {
+impl<P: Command, R: Rng> Raft<P, R> {
     /// A server that starts, or starts again, at `now` with what its disk holds.
     ///
-    /// It starts as a follower. `rng` draws its election timeouts: nodes of one cluster need different ones.
+    /// It starts as a follower. `rng` draws its election timeouts: nodes of one cluster need different ones. The state
+    /// machine starts from the restored snapshot, or empty.
     ///
     /// # Errors
     /// Where `config` or `restored` contradicts itself; the error says where.
-    pub fn new(config: Config, restored: Restored<P>, now: Time, mut rng: R) -> Result<Self, ConfigError> {
-        config.validate()?;
+    pub fn new(config: &Config, restored: Restored<P>, now: Time, mut rng: R) -> Result<Self, ConfigError> {
+        let initial = config.validate()?;
         restored.validate()?;
         let settings = Settings::from(config);
         let election_timeout = settings.draw_election_timeout(&mut rng);
-        let TermAndVote { term, voted_for } = restored.term_and_vote;
-        let log = Log::new(restored.entries);
-        Ok(Self {
+        let Restored { term_and_vote, snapshot, base, entries, staged } = restored;
+        let (applied, membership) = match &snapshot {
+            Some(snapshot) => (snapshot.last.index, snapshot.membership.clone()),
+            None => (LogIndex(0), Arc::new(initial)),
+        };
+        let log = Log::new(base, entries);
+        let memberships = Memberships::new(applied, membership);
+        let is_restarted = term_and_vote.term > Term(0);
+        // A leader's lease may rest on what this node said before it was restarted.
+        let silence = if is_restarted && settings.lease.is_some() { settings.longest_election_timeout } else { Span(0) };
+        let mut raft = Self {
             rng,
             now,
             election_timeout,
             is_stopped: false,
-            term,
-            voted_for,
-            commit_index: LogIndex(0),
-            last_applied: LogIndex(0),
+            term: term_and_vote.term,
+            voted_for: term_and_vote.voted_for,
+            commit_index: applied,
+            last_applied: applied,
+            memberships,
             role: Role::Follower(Follower::new(None, now.after(election_timeout))),
-            durability: Durability::restored(restored.term_and_vote, log.last_index()),
-            unsaved: Unsaved { term_and_vote: false, log: None },
+            heard_leader_at: None,
+            no_vote_before: now.after(silence),
+            durability: Durability::restored(term_and_vote, log.last_index()),
+            unsaved: Unsaved { term_and_vote: false, snapshot: None, log: None },
             proposals: OpenProposals::default(),
+            reads: Reads::default(),
+            installing: None,
+            staged: staged.map(|(snapshot, received)| Staged::restored(snapshot, received)),
+            snapshot,
             log,
             config: settings,
-        })
+        };
+        raft.find_memberships(applied.next());
+        Ok(raft)
     }
 
     /// Takes one input at `now` and appends what is to be done to `effects`, in order.
@@ -139,7 +176,15 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         match input {
             Input::Receive { from, message } => self.receive(from, message, effects),
             Input::Propose { id, command } => self.propose(id, command, effects),
+            Input::Read { id, mode } => self.read(id, mode, effects),
+            Input::ChangeMembership { id, changes } => self.change_membership(id, &changes, effects),
+            Input::TransferLeadership { to } => self.transfer_leadership(to, effects),
             Input::Persisted { sequence } => self.persisted(sequence, effects),
+            Input::SnapshotTaken { last_index, size, checksum } => self.snapshot_taken(last_index, size, checksum),
+            Input::SnapshotChunkLoaded { to, snapshot, offset, data } => {
+                self.snapshot_chunk_loaded(to, snapshot, offset, data, effects);
+            }
+            Input::PeerUnreachable { peer } => self.peer_unreachable(peer, effects),
             Input::DeadlineReached => self.deadline_reached(effects),
         }
         self.check_invariants(effects);
@@ -150,24 +195,43 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     }
 
     fn receive(&mut self, from: NodeId, message: Message<P>, effects: &mut Vec<Effect<P>>) {
-        if message.term() > self.term {
+        if let Message::RequestVote(request) = &message
+            && request.term >= self.term
+            && !request.is_transfer
+            && self.ignores_candidates()
+        {
+            return;
+        }
+        if message.term() > self.term && says_its_term(&message) {
             self.adopt_term(message.term(), effects);
         }
         match message {
+            Message::PreVote(request) => self.receive_pre_vote(from, request, effects),
+            Message::PreVoteReply(reply) => self.receive_pre_vote_reply(from, reply, effects),
             Message::RequestVote(request) => self.receive_request_vote(from, request, effects),
             Message::RequestVoteReply(reply) => self.receive_request_vote_reply(from, reply, effects),
             Message::AppendEntries(append) => self.receive_append_entries(from, &append, effects),
             Message::AppendEntriesReply(reply) => self.receive_append_entries_reply(from, reply, effects),
+            Message::InstallSnapshot(part) => self.receive_install_snapshot(from, part, effects),
+            Message::InstallSnapshotReply(reply) => self.receive_install_snapshot_reply(from, reply, effects),
+            Message::TimeoutNow(request) => self.receive_timeout_now(request, effects),
+            Message::ReadIndex(question) => self.receive_read_index(from, question, effects),
+            Message::ReadIndexReply(answer) => self.receive_read_index_reply(answer, effects),
+            Message::LogLost(notice) => self.receive_log_lost(notice, effects),
         }
     }
 
     fn deadline_reached(&mut self, effects: &mut Vec<Effect<P>>) {
-        if self.next_deadline().is_none_or(|deadline| self.now < deadline) {
-            return;
-        }
-        match self.role {
-            Role::Follower(_) | Role::Candidate(_) => self.campaign(effects),
-            Role::Leader(_) => self.heartbeat(effects),
+        self.give_up_forwarded_reads(effects);
+        match &self.role {
+            Role::Follower(Follower { deadline, .. })
+            | Role::PreCandidate(PreCandidate { deadline, .. })
+            | Role::Candidate(Candidate { deadline, .. }) => {
+                if *deadline <= self.now {
+                    self.election_timeout_elapsed(effects);
+                }
+            }
+            Role::Leader(_) => self.leader_deadline_reached(effects),
         }
     }
 
@@ -176,17 +240,20 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         if !self.durability.completed(sequence) {
             return;
         }
+        self.restore_installed_snapshot(effects);
         self.apply_committed(effects);
         match &self.role {
             Role::Follower(_) => {
                 self.send_owed_vote(effects);
+                self.acknowledge_staged_snapshot(effects);
                 self.send_owed_append_reply(effects);
             }
             Role::Candidate(candidate) => {
-                if !candidate.granted.contains(&self.config.id) && self.is_term_and_vote_durable() {
+                if !candidate.votes.has_granted(self.config.id) && self.is_term_and_vote_durable() {
                     self.open_the_polls(effects);
                 }
             }
+            Role::PreCandidate(_) => {}
             Role::Leader(_) => self.advance_leader_commit(effects),
         }
     }
@@ -205,19 +272,24 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     fn persist_unsaved(&mut self, effects: &mut Vec<Effect<P>>) {
         if self.unsaved.is_any() {
             let now = TermAndVote { term: self.term, voted_for: self.voted_for };
-            let sequence = self.durability.submit(now, self.log.last_index());
+            let sequence = self.durability.submit(now, self.log.last_index(), self.now);
             let term_and_vote = core::mem::take(&mut self.unsaved.term_and_vote).then_some(now);
+            let snapshot = self.unsaved.snapshot.take();
             let log = self.unsaved.log.take();
-            effects.push(Effect::Persist(Persist { sequence, term_and_vote, log }));
+            effects.push(Effect::Persist(Persist { sequence, term_and_vote, snapshot, log }));
         }
     }
 
-    /// The one chain that all indexes obey. Broken, the node stops before it acts on nonsense.
+    /// The chains that all indexes obey. Broken, the node stops before it acts on nonsense.
     fn check_invariants(&mut self, effects: &mut Vec<Effect<P>>) {
-        let (applied, committed, last) = (self.last_applied, self.commit_index, self.log.last_index());
-        let is_ordered = applied <= committed && committed <= last;
+        let (compacted, applied) = (self.log.base().index, self.last_applied);
+        let (committed, last) = (self.commit_index, self.log.last_index());
+        // While an installed snapshot is being written, the state machine is behind what is compacted.
+        let is_ordered = compacted.max(applied) <= committed
+            && committed <= last
+            && (compacted <= applied || self.installing.is_some());
         if !is_ordered && !self.is_stopped {
-            self.stop(FatalError::IndexOrder { applied, committed, last }, effects);
+            self.stop(FatalError::IndexOrder { compacted, applied, committed, last }, effects);
         }
     }
 
@@ -231,19 +303,35 @@ impl<P: Clone, R: Rng> Raft<P, R> {
     }
 }
 
+/// Whether the sender of `message` was in the message's term, so that whoever is behind takes it up (§5.1).
+///
+/// A pre-vote speaks of a term that nobody is in yet, and so does the reply that grants it.
+fn says_its_term<P>(message: &Message<P>) -> bool {
+    match message {
+        Message::PreVote(_) => false,
+        Message::PreVoteReply(reply) => !reply.granted,
+        _ => true,
+    }
+}
+
 /// Observation.
 impl<P, R> Raft<P, R> {
     /// When to step with [`Input::DeadlineReached`] if nothing else happens first; `None`: never.
     /// Ask again after every step.
     #[must_use]
     pub fn next_deadline(&self) -> Option<Time> {
-        match &self.role {
-            _ if self.is_stopped => None,
-            Role::Follower(follower) => Some(follower.deadline),
-            Role::Candidate(candidate) => Some(candidate.deadline),
-            Role::Leader(leader) if leader.followers.is_empty() => None,
-            Role::Leader(leader) => Some(leader.heartbeat_deadline),
-        }
+        let of_role = match &self.role {
+            _ if self.is_stopped => Time::NEVER,
+            Role::Follower(follower) => follower.deadline,
+            Role::PreCandidate(candidate) => candidate.deadline,
+            Role::Candidate(candidate) => candidate.deadline,
+            Role::Leader(leader) => leader.next_deadline(),
+        };
+        let deadline = match self.reads.next_deadline() {
+            Some(of_reads) if !self.is_stopped => of_role.min(of_reads),
+            _ => of_role,
+        };
+        (deadline != Time::NEVER).then_some(deadline)
     }
 
     /// This server's id.
@@ -269,6 +357,7 @@ impl<P, R> Raft<P, R> {
     pub fn role(&self) -> RoleName {
         match self.role {
             Role::Follower(_) => RoleName::Follower,
+            Role::PreCandidate(_) => RoleName::PreCandidate,
             Role::Candidate(_) => RoleName::Candidate,
             Role::Leader(_) => RoleName::Leader,
         }
@@ -279,7 +368,7 @@ impl<P, R> Raft<P, R> {
     pub fn leader(&self) -> Option<NodeId> {
         match &self.role {
             Role::Follower(follower) => follower.leader,
-            Role::Candidate(_) => None,
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
             Role::Leader(_) => Some(self.config.id),
         }
     }
@@ -296,7 +385,7 @@ impl<P, R> Raft<P, R> {
         self.commit_index
     }
 
-    /// The last entry handed out in an [`Effect::Apply`].
+    /// The last entry handed out in an [`Effect::Apply`], or contained in the snapshot that was restored.
     #[must_use]
     pub fn last_applied(&self) -> LogIndex {
         self.last_applied
@@ -308,12 +397,22 @@ impl<P, R> Raft<P, R> {
         self.durability.index()
     }
 
-    /// What a leader knows of each of its followers; nothing on any other node.
-    pub fn progress(&self) -> impl Iterator<Item = (NodeId, &Progress)> {
-        let followers = match &self.role {
-            Role::Leader(leader) => leader.followers.as_slice(),
-            Role::Follower(_) | Role::Candidate(_) => &[],
-        };
-        followers.iter().map(|follower| (follower.id, &follower.progress))
+    /// The members of the cluster, as the latest entry in the log that speaks of them has it, committed or not
+    /// (dissertation §4.1).
+    #[must_use]
+    pub fn membership(&self) -> &Arc<Membership> {
+        self.memberships.latest().1
+    }
+
+    /// The index of the entry that says so; 0 or that of a snapshot where none in the log does.
+    #[must_use]
+    pub fn membership_index(&self) -> LogIndex {
+        self.memberships.latest().0
+    }
+
+    /// The latest snapshot, taken or installed.
+    #[must_use]
+    pub fn snapshot(&self) -> Option<&Arc<Snapshot>> {
+        self.snapshot.as_ref()
     }
 }

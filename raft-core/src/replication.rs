@@ -4,13 +4,17 @@ use alloc::vec::Vec;
 
 use rand_chacha::rand_core::Rng;
 
+use crate::command::Command;
 use crate::effect::Effect;
-use crate::entry::Entries;
-use crate::ids::{LogIndex, LogPosition, NodeId};
-use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message};
+use crate::entry::{Entries, Entry};
+use crate::ids::{LogIndex, LogPosition, NodeId, Round};
+use crate::leadership::Leader;
+use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, LogLost, Message};
+use crate::progress::{Flow, Refusal};
 use crate::raft::{Raft, Role};
+use crate::settings::Settings;
 
-impl<P: Clone, R: Rng> Raft<P, R> {
+impl<P: Command, R: Rng> Raft<P, R> {
     /// Sends every follower what it lacks, as far as its window allows.
     pub(crate) fn replicate(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &self.role else { return };
@@ -19,29 +23,34 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         }
     }
 
-    fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
+    pub(crate) fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let follower = &mut leader.followers[place];
-        while follower.progress.next_index() <= self.log.last_index() {
-            let next = follower.progress.next_index();
-            let missing = self.log.last_index().0 + 1 - next.0;
-            let allowed =
-                follower.progress.allowance(self.config.max_entries_per_append, self.config.max_entries_in_flight);
-            let count = allowed.min(usize::try_from(missing).unwrap_or(usize::MAX));
-            if count == 0 {
+        let Leader { followers, rounds, .. } = leader;
+        let follower = &mut followers[place];
+        let progress = &mut follower.progress;
+        while progress.next_index() <= self.log.last_index() && progress.has_room(&self.config) {
+            let next = progress.next_index();
+            let prev = next.previous();
+            let Some(prev_term) = self.log.term_at(prev) else {
+                // What the follower lacks has been compacted (§7).
+                self.send_snapshot_to(place, effects);
                 return;
-            }
-            let last = LogIndex(next.0 + count as u64 - 1);
+            };
             // Most often this is what the step has just appended: one allocation serves every follower and the disk.
             let entries = match &self.unsaved.log {
-                Some(write) if write.first == next && write.entries.len() == count => write.entries.clone(),
-                _ => Entries::from(self.log.slice(next..=last)),
+                Some(write) if write.first == next && fits(&write.entries, &self.config) => write.entries.clone(),
+                _ => {
+                    let missing = self.log.slice(next..=self.log.last_index());
+                    Entries::from(&missing[..fitting(missing, &self.config)])
+                }
             };
-            follower.progress.sent(count, self.now);
+            let bytes = entries.iter().map(Entry::size_bytes).sum();
+            progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
             let append = AppendEntries {
                 term: self.term,
-                attempt: follower.progress.attempt(),
-                prev: position_before(&self.log, next),
+                attempt: progress.attempt(),
+                round: rounds.last(),
+                prev: LogPosition { index: prev, term: prev_term },
                 entries,
                 leader_commit: self.commit_index,
             };
@@ -49,28 +58,54 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         }
     }
 
-    /// Lets every follower that has heard nothing for a heartbeat interval know that the leader is there.
-    ///
-    /// A heartbeat is an append without entries after the last entry sent: it also finds out about losses.
-    pub(crate) fn heartbeat(&mut self, effects: &mut Vec<Effect<P>>) {
+    /// Begins a round: lets every follower that has heard nothing for a heartbeat interval know that the leader is
+    /// there, or all of them, where somebody waits for their answers.
+    pub(crate) fn heartbeat(&mut self, is_waited_for: bool, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
+        leader.rounds.begin(self.now);
         let interval = self.config.heartbeat_interval;
         let mut next_deadline = self.now.after(interval);
-        for follower in &mut leader.followers {
-            if follower.progress.sent_at.after(interval) <= self.now {
-                let append = AppendEntries {
+        for place in 0..leader.followers.len() {
+            let Role::Leader(leader) = &mut self.role else { return };
+            let is_due = leader.followers[place].progress.sent_at.after(interval) <= self.now;
+            if is_due || is_waited_for {
+                self.send_heartbeat(place, effects);
+            }
+            if is_due {
+                self.pursue_snapshot_after_heartbeat(place, effects);
+            }
+            let Role::Leader(leader) = &self.role else { return };
+            next_deadline = next_deadline.min(leader.followers[place].progress.sent_at.after(interval));
+        }
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.heartbeat_deadline = next_deadline;
+    }
+
+    /// A heartbeat is an append without entries after the last entry sent: it also finds out about losses.
+    pub(crate) fn send_heartbeat(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let round = leader.rounds.last();
+        let follower = &mut leader.followers[place];
+        follower.progress.sent_at = self.now;
+        let message = match follower.progress.flow() {
+            Flow::Lost => {
+                Message::LogLost(LogLost { term: self.term, acknowledged: follower.progress.match_index() })
+            }
+            Flow::Probe { .. } | Flow::Replicate(_) | Flow::Snapshot(_) => {
+                // The start of the log, which all share, where this log does not reach back so far.
+                let index = follower.progress.next_index().previous();
+                let prev = self.log.term_at(index).map_or(LogPosition::ORIGIN, |term| LogPosition { index, term });
+                Message::AppendEntries(AppendEntries {
                     term: self.term,
                     attempt: follower.progress.attempt(),
-                    prev: position_before(&self.log, follower.progress.next_index()),
+                    round,
+                    prev,
                     entries: Entries::empty(),
                     leader_commit: self.commit_index,
-                };
-                effects.push(Effect::Send { to: follower.id, message: Message::AppendEntries(append) });
-                follower.progress.sent_at = self.now;
+                })
             }
-            next_deadline = next_deadline.min(follower.progress.sent_at.after(interval));
-        }
-        leader.heartbeat_deadline = next_deadline;
+        };
+        effects.push(Effect::Send { to: follower.id, message });
     }
 
     pub(crate) fn receive_append_entries_reply(
@@ -79,34 +114,83 @@ impl<P: Clone, R: Rng> Raft<P, R> {
         reply: AppendEntriesReply,
         effects: &mut Vec<Effect<P>>,
     ) {
-        let Role::Leader(leader) = &mut self.role else { return };
         if reply.term < self.term {
             return;
         }
-        let Some(place) = leader.followers.iter().position(|follower| follower.id == from) else { return };
+        let base = self.log.base().index;
+        let Some(place) = self.heard_from(from, reply.round, effects) else { return };
+        let Role::Leader(leader) = &mut self.role else { return };
         let progress = &mut leader.followers[place].progress;
         match reply.outcome {
             AppendOutcome::Accepted { match_index } => {
-                if progress.accepted(match_index) {
-                    self.advance_leader_commit(effects);
+                if progress.accepted(match_index, leader.rounds.last(), base) {
+                    self.follower_got_further(from, effects);
                 }
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
-                // Skip the leader's own entries of terms that the follower cannot have there.
-                let meet = self.log.last_at_or_below(hint).index;
-                if !progress.conflicted(attempt, prev_index, meet) {
-                    return;
+                // Skip the leader's own entries of terms that the follower cannot have there. What is compacted here
+                // cannot be compared: then the logs meet where the follower says, or a snapshot makes them.
+                let meet = self.log.last_at_or_below(hint).map_or(hint.index, |meet| meet.index);
+                match progress.refused(attempt, reply.round, prev_index, meet) {
+                    Refusal::Late => return,
+                    Refusal::Retry => {}
+                    Refusal::LostLog => {
+                        self.follower_lost_log(place, effects);
+                        return;
+                    }
                 }
             }
-            // Says a term above ours, which has been adopted already.
-            AppendOutcome::StaleTerm => return,
+            // A term above ours has been adopted already.
+            AppendOutcome::Heard | AppendOutcome::StaleTerm => {}
         }
-        self.replicate_to(place, effects);
+        if let Role::Leader(leader) = &self.role
+            && let Some(place) = leader.place_of(from)
+        {
+            self.pursue_transfer(place, effects);
+            self.replicate_to(place, effects);
+        }
+    }
+
+    /// A follower of this term has spoken: it recognises this leader, and did so after `round` began. Where it stands
+    /// among the followers.
+    pub(crate) fn heard_from(&mut self, from: NodeId, round: Round, effects: &mut Vec<Effect<P>>) -> Option<usize> {
+        let Role::Leader(leader) = &mut self.role else { return None };
+        let place = leader.place_of(from)?;
+        let progress = &mut leader.followers[place].progress;
+        progress.heard_at = self.now;
+        if round > progress.answered {
+            progress.answered = round;
+            self.vouch_for_reads(effects);
+        }
+        Some(place)
+    }
+
+    /// A follower has more of the log than was known.
+    pub(crate) fn follower_got_further(&mut self, from: NodeId, effects: &mut Vec<Effect<P>>) {
+        self.advance_leader_commit(effects);
+        self.pursue_membership(from, effects);
+    }
+
+    pub(crate) fn peer_unreachable(&mut self, peer: NodeId, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        if let Some(place) = leader.place_of(peer) {
+            leader.followers[place].progress.unreachable();
+            self.replicate_to(place, effects);
+        }
     }
 }
 
-/// The place before `next`. A `next_index` never leaves the log, so there always is one.
-fn position_before<P>(log: &crate::log::Log<P>, next: LogIndex) -> LogPosition {
-    let index = next.previous();
-    LogPosition { index, term: log.term_at(index).unwrap_or_default() }
+fn fits<P: Command>(entries: &[Entry<P>], config: &Settings) -> bool {
+    fitting(entries, config) == entries.len()
+}
+
+/// How many of `entries`, one at least, one append may carry.
+fn fitting<P: Command>(entries: &[Entry<P>], config: &Settings) -> usize {
+    let most = entries.len().min(config.max_entries_per_append);
+    let mut bytes = 0;
+    let within = entries[..most].iter().take_while(|entry| {
+        bytes += entry.size_bytes();
+        bytes <= config.max_bytes_per_append
+    });
+    within.count().max(1).min(most)
 }

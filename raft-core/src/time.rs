@@ -8,6 +8,9 @@ use core::time::Duration;
 pub struct Time(pub u64);
 
 impl Time {
+    /// A time that never comes.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
     /// This time plus `span`; saturates at the end of the range (584 years).
     pub(crate) fn after(self, span: Span) -> Self {
         Self(self.0.saturating_add(span.0))

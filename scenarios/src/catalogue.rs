@@ -1,6 +1,6 @@
 //! The scenarios that come with the project.
 
-use sim::{Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, Plan, Scenario, TimedFault};
+use sim::{Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, OperationClass, Plan, Scenario, TimedFault};
 
 use crate::cluster_files::ClusterFiles;
 use crate::raft_core_subject::{RaftCore, Settings};
@@ -26,7 +26,7 @@ fn swarm(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
     let nemesis = Nemesis {
         nodes: vec![(1, 1), (2, 1), (3, 6), (4, 3), (5, 8), (6, 2), (7, 2)],
         faults: FaultClass::ALL.to_vec(),
-        operations: Vec::new(),
+        operations: vec![OperationClass::TransferLeadership, OperationClass::ChangeMembership],
         duration: (20, 40),
         clients: (1, 6),
     };
@@ -79,27 +79,28 @@ fn drawn(
     let files = files.cloned();
     Scenario::new(name, about, &faults, move |choice| {
         let drawn_nodes = nemesis.draw_nodes(choice);
-        let drawn_settings = draw_settings(choice);
+        let drawn_settings = Settings::draw(choice);
         let (nodes, settings) = match &files {
             Some(files) => (files.nodes(), files.apply_to(drawn_settings)),
             None => (drawn_nodes, drawn_settings),
         };
         let tempo_ns = settings.election_timeout_ms.1 * MS;
-        nemesis.draw(choice, nodes, settings, tempo_ns)
+        let mut plan = nemesis.draw(choice, nodes, settings, tempo_ns);
+        trust_clocks(&mut plan);
+        plan
     })
 }
 
-fn draw_settings(choice: &mut Choice) -> Settings {
-    let shortest_ms = choice.within((60, 200));
-    // The sizes at which batches and windows of one entry, and of everything, are all met.
-    let max_entries_per_append = *choice.pick(&[1, 2, 5, 64, 1024]);
-    let appends_in_flight = *choice.pick(&[1, 2, 8, 64]);
-    Settings {
-        election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
-        heartbeat_ms: shortest_ms / choice.within((2, 8)),
-        max_entries_per_append,
-        max_entries_in_flight: max_entries_per_append as u64 * appends_in_flight,
-        keys: choice.within((1, 16)),
+/// Leases trust the clocks of the run exactly as far as they can be trusted.
+fn trust_clocks(plan: &mut Plan<Settings>) {
+    const MILLION: i64 = 1_000_000;
+    let drifts = || plan.clock_drift_ppm.iter().map(|drift| i64::from(*drift));
+    let (slowest, fastest) = (drifts().min().unwrap_or(0), drifts().max().unwrap_or(0));
+    // While the fastest clock shows a million, the slowest shows this many less, rounded up.
+    let apart = (fastest - slowest) * MILLION;
+    let drift_ppm = (apart + MILLION + fastest - 1) / (MILLION + fastest);
+    if let Some(trusted) = &mut plan.settings.lease_clock_drift_ppm {
+        *trusted = drift_ppm as u32;
     }
 }
 
@@ -131,9 +132,10 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
         settings: Settings {
             election_timeout_ms: (100, 200),
             heartbeat_ms: 20,
-            max_entries_per_append: 1024,
-            max_entries_in_flight: 256,
-            keys: 16,
+            // As the others that it is compared with have them.
+            pre_vote: false,
+            check_quorum: false,
+            ..Settings::default()
         },
         network: Network {
             latency_ns: (MS, 10 * MS),

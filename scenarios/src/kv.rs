@@ -21,6 +21,11 @@ impl Value {
         text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(Self(bytes))
     }
 
+    fn is_text(&self) -> bool {
+        let length = self.as_str().len();
+        self.0[..length].iter().all(u8::is_ascii_graphic) && self.0[length..].iter().all(|byte| *byte == 0)
+    }
+
     /// A value that no other request of the run writes.
     #[must_use]
     pub fn of_request(request: RequestId) -> Self {
@@ -70,6 +75,15 @@ impl fmt::Display for Value {
     }
 }
 
+/// How a client reads without writing to the log.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ReadPath {
+    /// The leader asks a quorum whether it still leads.
+    ReadIndex,
+    /// The leader trusts its lease, where it has one.
+    Lease,
+}
+
 /// What a client wants of one key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Verb {
@@ -79,8 +93,10 @@ pub enum Verb {
     Update(Value),
     /// Removes the key.
     Delete,
-    /// Asks for the value.
+    /// Asks for the value, through the log.
     View,
+    /// Asks for the value, without the log.
+    Read(ReadPath),
 }
 
 /// What a client asks for. The request is part of the command: two clients that want the same are two commands.
@@ -123,8 +139,34 @@ impl Map {
                 self.0.remove(&command.key);
                 Answer::Deleted
             }
-            Verb::View => self.0.get(&command.key).map_or(Answer::NotFound, |value| Answer::Value(*value)),
+            Verb::View | Verb::Read(_) => self.look_up(command.key),
         }
+    }
+
+    /// What stands at `key`.
+    #[must_use]
+    pub fn look_up(&self, key: i64) -> Answer {
+        self.0.get(&key).map_or(Answer::NotFound, |value| Answer::Value(*value))
+    }
+
+    /// Appends the map, in bytes.
+    pub fn encode(&self, bytes: &mut Vec<u8>) {
+        for (key, value) in &self.0 {
+            bytes.extend(key.to_le_bytes());
+            bytes.extend(value.0);
+        }
+    }
+
+    /// The map that [`encode`](Self::encode) made `bytes` of; nothing where it did not.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (records, rest) = bytes.as_chunks::<{ 8 + Value::LONGEST }>();
+        let record = |bytes: &[u8; 8 + Value::LONGEST]| {
+            let (key, value) = bytes.split_first_chunk()?;
+            let value = value.try_into().ok().map(Value).filter(Value::is_text)?;
+            Some((i64::from_le_bytes(*key), value))
+        };
+        rest.is_empty().then(|| records.iter().map(record).collect::<Option<_>>().map(Self))?
     }
 }
 
@@ -145,6 +187,8 @@ impl fmt::Display for Command {
             Verb::Update(value) => write!(f, "{key}:update|{value}"),
             Verb::Delete => write!(f, "{key}:delete|"),
             Verb::View => write!(f, "{key}:view|"),
+            Verb::Read(ReadPath::ReadIndex) => write!(f, "{key}:view|read index"),
+            Verb::Read(ReadPath::Lease) => write!(f, "{key}:view|lease"),
         }
     }
 }

@@ -391,6 +391,18 @@ pub enum Access {
 pub struct AppliedDigest(u64);
 
 impl AppliedDigest {
+    /// The number, to be kept in a snapshot.
+    #[must_use]
+    pub fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// What [`to_bits`](Self::to_bits) gave.
+    #[must_use]
+    pub fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The state machine is given the entry of `digest`: [`LogEntry::NO_COMMAND`] where it holds none.
     pub fn give(&mut self, digest: u64) {
         self.0 = (self.0.rotate_left(5) ^ digest).wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);

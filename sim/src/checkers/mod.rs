@@ -33,7 +33,7 @@ use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
 use crate::membership::Membership;
-use crate::node::NodeId;
+use crate::node::{NodeId, NodeSet};
 use crate::subject::{Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
 
 /// A checker's name and the property it holds a run to.
@@ -106,6 +106,8 @@ struct NodeView {
     seen: Observation,
     log: Vec<LogEntry>,
     progress_order: ProgressOrder,
+    /// Whom it follows up, as a leader.
+    followers: NodeSet,
     durable: TermAndVote,
     /// How much of the log the snapshot on its disk has.
     durable_snapshot: u64,
@@ -269,7 +271,11 @@ impl Checkers {
             != (before.applied, before.applied_index, before.snapshot_index)
         {
             monotonic::applied(node, before.applied_index, now.applied_index)?;
-            snapshots::applied(node, now.snapshot_index, now.applied_index)?;
+            // A snapshot that was sent goes to the state machine when it is durable, and to the log at once.
+            let is_installing = disks[node.index()].snapshot_index() < now.snapshot_index;
+            if !is_installing {
+                snapshots::applied(node, now.snapshot_index, now.applied_index)?;
+            }
             now.applied.map_or(Ok(()), |digest| self.applied.given(node, now.applied_index, digest))?;
         }
         if S::APPLIES_ONLY_DURABLE {
@@ -452,7 +458,9 @@ impl Checkers {
     }
 
     fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
+        let mut followers = NodeSet::default();
         for (follower, match_index, next_index) in subject.observe_progress() {
+            followers = followers.with(follower);
             let order = &mut self.nodes[node.index()].progress_order;
             // Most events move what the leader knows of one follower, or of none.
             if !order.is_news(term, follower, match_index, next_index) {
@@ -462,6 +470,11 @@ impl Checkers {
             if self.makes_promises {
                 self.nodes[follower.index()].acknowledgements.back(node, term, follower, match_index)?;
             }
+        }
+        let view = &mut self.nodes[node.index()];
+        if view.followers != followers {
+            view.followers = followers;
+            view.progress_order.dismissed_all_but(followers);
         }
         Ok(())
     }

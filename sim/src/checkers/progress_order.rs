@@ -2,7 +2,7 @@
 //! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term.
 
 use crate::failure::Violation;
-use crate::node::{MAX_NODES, NodeId};
+use crate::node::{MAX_NODES, NodeId, NodeSet};
 
 const NAME: &str = "progress_order";
 
@@ -58,6 +58,14 @@ pub struct ProgressOrder {
 }
 
 impl ProgressOrder {
+    /// The leader follows up none but `followers` now. One that it takes up again later begins anew.
+    pub fn dismissed_all_but(&mut self, followers: NodeSet) {
+        for node in (0..).map(NodeId).take(MAX_NODES).filter(|node| !followers.contains(*node)) {
+            self.match_index[node.index()] = 0;
+            self.next_index[node.index()] = 0;
+        }
+    }
+
     /// Whether that is not just what was observed last.
     #[inline]
     pub(super) fn is_news(&self, term: u64, follower: NodeId, match_index: u64, next_index: u64) -> bool {

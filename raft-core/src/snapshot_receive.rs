@@ -1,0 +1,150 @@
+//! The follower's side of snapshots (§7).
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use rand_chacha::rand_core::Rng;
+
+use crate::command::Command;
+use crate::effect::{Effect, SnapshotWrite};
+use crate::ids::{LogIndex, NodeId, Round, Sequence, Term};
+use crate::membership::Memberships;
+use crate::message::{InstallSnapshot, InstallSnapshotReply, Message};
+use crate::raft::{Raft, Role};
+use crate::snapshot::{Snapshot, SnapshotId};
+
+/// A snapshot on its way here: how much of it has come, and how much of that is durable.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    snapshot: Arc<Snapshot>,
+    /// The term of the leader that sends it.
+    term: Term,
+    received: u64,
+    durable: u64,
+    /// The writes under way, and how much is there after each.
+    writes: VecDeque<(Sequence, u64)>,
+}
+
+impl Staged {
+    /// What a restart left.
+    pub(crate) fn restored(snapshot: Arc<Snapshot>, received: u64) -> Self {
+        Self { snapshot, term: Term(0), received, durable: received, writes: VecDeque::new() }
+    }
+
+    fn new(snapshot: Arc<Snapshot>) -> Self {
+        Self::restored(snapshot, 0)
+    }
+
+    fn written(&mut self, sequence: Sequence) -> bool {
+        let before = self.durable;
+        while let Some((_, received)) = self.writes.pop_front_if(|(write, _)| *write <= sequence) {
+            self.durable = received;
+        }
+        self.durable > before
+    }
+}
+
+impl<P: Command, R: Rng> Raft<P, R> {
+    pub(crate) fn receive_install_snapshot(
+        &mut self,
+        from: NodeId,
+        part: InstallSnapshot,
+        effects: &mut Vec<Effect<P>>,
+    ) {
+        if part.term < self.term {
+            // Its term tells the sender that it leads no more.
+            let (term, snapshot) = (self.term, part.snapshot.id());
+            let reply = InstallSnapshotReply { term, round: Round(0), snapshot, received: 0 };
+            effects.push(Effect::Send { to: from, message: Message::InstallSnapshotReply(reply) });
+            return;
+        }
+        self.follow(from, part.round, effects);
+        let last = part.snapshot.last;
+        if last.index <= self.commit_index || self.log.contains(last) {
+            // The log has what the snapshot has, and perhaps more, which stays (§7). All that is new is that it is
+            // committed.
+            self.matches_leader_up_to(last.index);
+            self.commit_up_to(last.index, effects);
+            self.send_owed_append_reply(effects);
+            return;
+        }
+        self.stage(from, part, effects);
+    }
+
+    /// Takes the part that comes next, and says how far the snapshot is here.
+    fn stage(&mut self, from: NodeId, part: InstallSnapshot, effects: &mut Vec<Effect<P>>) {
+        let InstallSnapshot { term, snapshot, offset, data, .. } = part;
+        let is_same = |staged: &Staged| staged.snapshot.id() == snapshot.id();
+        let is_late =
+            |staged: &Staged| staged.term == term && staged.snapshot.last.index >= snapshot.last.index;
+        match &self.staged {
+            Some(staged) if is_same(staged) => {}
+            // The same leader has gone on to a later one meanwhile.
+            Some(staged) if is_late(staged) => return,
+            _ => self.staged = Some(Staged::new(snapshot.clone())),
+        }
+        let Some(staged) = &mut self.staged else { return };
+        staged.term = term;
+        let is_complete = offset + data.len() as u64 == snapshot.size;
+        // A part again, or one too early: the answer tells the leader where to go on.
+        if offset != staged.received || data.is_empty() && !is_complete {
+            let (id, durable) = (snapshot.id(), staged.durable);
+            self.acknowledge_snapshot(from, id, durable, effects);
+            return;
+        }
+        staged.received += data.len() as u64;
+        staged.writes.push_back((self.durability.next_sequence(), staged.received));
+        let write = SnapshotWrite::Chunk { snapshot: snapshot.clone(), offset, data, is_complete };
+        self.unsaved.snapshot = Some(Box::new(write));
+        if is_complete {
+            self.install(snapshot, effects);
+        }
+    }
+
+    /// The snapshot is complete and takes the place of the log, which contradicts it or ends before it (§7).
+    fn install(&mut self, snapshot: Arc<Snapshot>, effects: &mut Vec<Effect<P>>) {
+        let last = snapshot.last;
+        self.staged = None;
+        self.log.reset(last);
+        self.durability.truncated_from(LogIndex(1));
+        self.memberships = Memberships::new(last.index, snapshot.membership.clone());
+        self.announce_membership(effects);
+        self.commit_index = last.index;
+        self.matches_leader_up_to(last.index);
+        self.snapshot = Some(snapshot.clone());
+        // The state machine gets it once a crash cannot take it back.
+        self.installing = Some(snapshot);
+    }
+
+    pub(crate) fn restore_installed_snapshot(&mut self, effects: &mut Vec<Effect<P>>) {
+        let is_durable = |snapshot: &mut Arc<Snapshot>| self.durability.index() >= snapshot.last.index;
+        if let Some(snapshot) = self.installing.take_if(is_durable) {
+            let last_index = snapshot.last.index;
+            self.last_applied = last_index;
+            effects.push(Effect::RestoreSnapshot(snapshot));
+            self.settle_proposals(last_index, effects);
+            self.serve_reads(effects);
+        }
+    }
+
+    /// A part of the staged snapshot may have become durable: the leader learns how far it is.
+    pub(crate) fn acknowledge_staged_snapshot(&mut self, effects: &mut Vec<Effect<P>>) {
+        let completed = self.durability.last_completed();
+        let Some(staged) = &mut self.staged else { return };
+        if staged.written(completed)
+            && let Role::Follower(follower) = &self.role
+            && let Some(leader) = follower.leader
+        {
+            let (id, durable) = (staged.snapshot.id(), staged.durable);
+            self.acknowledge_snapshot(leader, id, durable, effects);
+        }
+    }
+
+    fn acknowledge_snapshot(&self, to: NodeId, snapshot: SnapshotId, received: u64, effects: &mut Vec<Effect<P>>) {
+        let Role::Follower(follower) = &self.role else { return };
+        let reply = InstallSnapshotReply { term: self.term, round: follower.round, snapshot, received };
+        effects.push(Effect::Send { to, message: Message::InstallSnapshotReply(reply) });
+    }
+}

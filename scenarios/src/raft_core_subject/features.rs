@@ -1,0 +1,207 @@
+//! What a run exercises of `raft-core`, to be counted: a fuzzer that never reaches a feature says nothing about it.
+
+use raft_core::{Effect, Input, LogIndex, MemberRole, Membership, Message, NodeId, ProposalOutcome, Raft, ReadMode};
+use raft_core::{ReadId, ReadOutcome, RejectReason, RoleName, Term, TransferOutcome};
+use sim::{Choice, Outputs};
+
+use super::RaftCore;
+use super::ids::OPERATION;
+use crate::kv::Command;
+
+macro_rules! features {
+    ($($(#[$doc:meta])* $feature:ident $name:literal,)*) => {
+        #[derive(Clone, Copy, Debug)]
+        pub(super) enum Feature {
+            $($(#[$doc])* $feature,)*
+        }
+
+        impl Feature {
+            pub(super) const NAMES: &'static [&'static str] = &[$($name),*];
+        }
+    };
+}
+
+features! {
+    /// A server asked around before it campaigned.
+    PreVote "pre_votes",
+    /// A leader gave up although nobody had a later term.
+    StepDown "step_downs",
+    /// A leader asked another server to take over, as it was told to.
+    Transfer "transfers",
+    /// And it did.
+    TransferDone "transfers_done",
+    /// A leader with a stalled disk asked another to take over.
+    SlowDiskHandover "slow_disk_handovers",
+    /// A change of membership that was asked for was committed.
+    MembershipChange "membership_changes",
+    /// A joint configuration came into force on a leader.
+    JointConfiguration "joint_configurations",
+    /// A configuration was taken back with its entry.
+    MembershipRolledBack "memberships_rolled_back",
+    /// A leader promoted a learner that had caught up.
+    Promotion "promotions",
+    /// A server turned a candidate down for its priority alone.
+    PriorityRefusal "priority_refusals",
+    /// The application took a snapshot.
+    SnapshotTaken "snapshots_taken",
+    /// The last part of a snapshot was sent.
+    SnapshotSent "snapshots_sent",
+    /// A state machine was restored from one.
+    SnapshotInstalled "snapshots_installed",
+    /// A read was served after a round of heartbeats.
+    ReadIndexRead "read_index_reads",
+    /// A read was served by a leader's lease.
+    LeaseRead "lease_reads",
+    /// A follower served a read with its leader's help.
+    ForwardedRead "forwarded_reads",
+    /// A read was lost.
+    LostRead "lost_reads",
+    /// A leader took no proposal because too much was uncommitted.
+    Backpressure "backpressure",
+}
+
+/// Notices features from outside, by the inputs and effects of each step.
+#[derive(Clone, Debug)]
+pub(super) struct Witness {
+    priority: u32,
+    role: RoleName,
+    term: Term,
+    membership_index: LogIndex,
+    /// Learners that are to be promoted.
+    has_promotable: bool,
+    /// The candidate that asks for a vote in this step, with a log as long as the own one and a lower priority.
+    is_yielding_asked: bool,
+    /// The target of the last transfer that somebody asked for.
+    transfer_to: Option<NodeId>,
+    /// The read that this step is about.
+    lease_read: Option<ReadId>,
+}
+
+impl Witness {
+    pub(super) fn new(priority: u32) -> Self {
+        Self {
+            priority,
+            role: RoleName::Follower,
+            term: Term(0),
+            membership_index: LogIndex(0),
+            has_promotable: false,
+            is_yielding_asked: false,
+            transfer_to: None,
+            lease_read: None,
+        }
+    }
+
+    pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
+        self.role = raft.role();
+        self.term = raft.term();
+        self.membership_index = raft.membership_index();
+        self.lease_read = None;
+        self.is_yielding_asked = false;
+        match input {
+            Input::Receive { message: Message::PreVote(request), .. } => {
+                self.is_yielding_asked = self.is_equal_but_lower(raft, request.last, request.priority);
+            }
+            Input::Receive { message: Message::RequestVote(request), .. } if !request.is_transfer => {
+                self.is_yielding_asked = self.is_equal_but_lower(raft, request.last, request.priority);
+            }
+            Input::TransferLeadership { to } => self.transfer_to = Some(*to),
+            Input::Read { id, mode: ReadMode::Lease } => self.lease_read = Some(*id),
+            _ => {}
+        }
+    }
+
+    fn is_equal_but_lower(&self, raft: &Raft<Command, Choice>, last: raft_core::LogPosition, priority: u32) -> bool {
+        last == raft.log().last_position() && priority < self.priority
+    }
+
+    pub(super) fn notice(
+        &mut self,
+        raft: &Raft<Command, Choice>,
+        effect: &Effect<Command>,
+        out: &mut Outputs<RaftCore>,
+    ) {
+        let feature = match effect {
+            Effect::Send { to, message } => self.sent(raft, *to, message),
+            Effect::RoleChanged { term, role, leader } => self.role_changed(*term, *role, *leader),
+            Effect::MembershipChanged { index, membership } => self.membership_changed(raft, *index, membership),
+            Effect::RestoreSnapshot(_) => Some(Feature::SnapshotInstalled),
+            Effect::Persist(write) if write.snapshot.is_some() => match write.snapshot.as_deref() {
+                Some(raft_core::SnapshotWrite::Taken { .. }) => Some(Feature::SnapshotTaken),
+                _ => None,
+            },
+            Effect::ReadOutcome { id, outcome } => self.read_ended(raft, *id, *outcome),
+            Effect::TransferOutcome { outcome: TransferOutcome::SteppedDown, .. } => Some(Feature::TransferDone),
+            Effect::ProposalOutcome { id: OPERATION, outcome: ProposalOutcome::Committed { .. } } => {
+                Some(Feature::MembershipChange)
+            }
+            Effect::ProposalOutcome {
+                outcome: ProposalOutcome::Rejected(RejectReason::TooMuchUncommitted { .. }),
+                ..
+            } => Some(Feature::Backpressure),
+            _ => None,
+        };
+        if let Some(feature) = feature {
+            out.exercised(feature as u8);
+        }
+    }
+
+    fn sent(&self, raft: &Raft<Command, Choice>, to: NodeId, message: &Message<Command>) -> Option<Feature> {
+        match message {
+            Message::TimeoutNow(_) if self.transfer_to == Some(to) => Some(Feature::Transfer),
+            Message::TimeoutNow(_) if raft.role() == RoleName::Leader => Some(Feature::SlowDiskHandover),
+            Message::InstallSnapshot(part) if part.offset + part.data.len() as u64 == part.snapshot.size => {
+                Some(Feature::SnapshotSent)
+            }
+            Message::PreVoteReply(reply) if !reply.granted && self.is_yielding_asked => Some(Feature::PriorityRefusal),
+            Message::RequestVoteReply(reply) if !reply.granted && self.is_yielding_asked => {
+                Some(Feature::PriorityRefusal)
+            }
+            _ => None,
+        }
+    }
+
+    fn role_changed(&self, term: Term, role: RoleName, leader: Option<NodeId>) -> Option<Feature> {
+        match role {
+            RoleName::PreCandidate => Some(Feature::PreVote),
+            RoleName::Follower if self.role == RoleName::Leader && term == self.term && leader.is_none() => {
+                Some(Feature::StepDown)
+            }
+            _ => None,
+        }
+    }
+
+    fn membership_changed(
+        &mut self,
+        raft: &Raft<Command, Choice>,
+        index: LogIndex,
+        membership: &Membership,
+    ) -> Option<Feature> {
+        let is_promotable = |role: MemberRole| role == MemberRole::Learner { is_promoted: true };
+        let had_promotable = self.has_promotable;
+        self.has_promotable = membership.members().iter().any(|member| is_promotable(member.role));
+        if index < self.membership_index {
+            Some(Feature::MembershipRolledBack)
+        } else if raft.role() != RoleName::Leader {
+            None
+        } else if membership.is_joint() {
+            Some(Feature::JointConfiguration)
+        } else if had_promotable && !self.has_promotable {
+            Some(Feature::Promotion)
+        } else {
+            None
+        }
+    }
+
+    fn read_ended(&self, raft: &Raft<Command, Choice>, id: ReadId, outcome: ReadOutcome) -> Option<Feature> {
+        match outcome {
+            ReadOutcome::Lost => Some(Feature::LostRead),
+            ReadOutcome::Ready { .. } if raft.role() != RoleName::Leader => Some(Feature::ForwardedRead),
+            // At once, and not because nobody else has a vote.
+            ReadOutcome::Ready { .. } if self.lease_read == Some(id) => {
+                (raft.membership().members().len() > 1).then_some(Feature::LeaseRead)
+            }
+            ReadOutcome::Ready { .. } => Some(Feature::ReadIndexRead),
+            _ => None,
+        }
+    }
+}

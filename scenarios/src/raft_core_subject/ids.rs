@@ -1,0 +1,32 @@
+//! The names of one side in the words of the other.
+
+use raft_core::{ProposalId, ReadId};
+use sim::{NodeId, RequestId};
+
+/// The simulator counts nodes from 0; here ids start at 1.
+pub(super) fn core_id(node: NodeId) -> raft_core::NodeId {
+    raft_core::NodeId(u64::from(node.0) + 1)
+}
+
+pub(super) fn sim_id(node: raft_core::NodeId) -> NodeId {
+    NodeId((node.0 - 1) as u8)
+}
+
+pub(super) fn proposal_id(id: RequestId) -> ProposalId {
+    ProposalId(number(id))
+}
+
+pub(super) fn read_id(id: RequestId) -> ReadId {
+    ReadId(number(id))
+}
+
+/// What an operator asks for has no client that waits for an answer.
+pub(super) const OPERATION: ProposalId = ProposalId(u64::MAX);
+
+pub(super) fn request_id(number: u64) -> RequestId {
+    RequestId { client: (number >> 32) as u16, number: number as u32 }
+}
+
+fn number(id: RequestId) -> u64 {
+    u64::from(id.client) << 32 | u64::from(id.number)
+}

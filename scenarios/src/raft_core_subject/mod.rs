@@ -1,0 +1,503 @@
+//! `raft-core` under the simulator, with the key-value map on top.
+
+mod disk;
+mod features;
+mod ids;
+mod settings;
+mod snapshot;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use raft_core::{
+    AppendOutcome, Effect, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload, Persist,
+    ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
+};
+use sim::{
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
+    Promise, RequestId, Response, Role, Setup, Subject,
+};
+
+pub use self::disk::{RaftDisk, Write};
+use self::disk::{identify, term_and_vote};
+use self::features::Feature;
+use self::ids::{OPERATION, core_id, proposal_id, read_id, request_id, sim_id};
+pub use self::settings::Settings;
+use self::snapshot::{Shelf, TakenSnapshot};
+use crate::kv::{Answer, Command, Map, ReadPath, Value, Verb};
+
+/// A server: `raft-core`, and the map that its log builds.
+#[derive(Clone, Debug)]
+pub struct RaftCore {
+    raft: Raft<Command, Choice>,
+    map: Map,
+    applied: AppliedDigest,
+    /// The answers to the entries applied last, the first of them to the entry at `answers_from`.
+    answers: Vec<Answer>,
+    answers_from: LogIndex,
+    /// The reads under way, and the keys they ask for.
+    reads: Vec<(RequestId, i64)>,
+    shelf: Shelf,
+    /// The part of a snapshot that has come from the leader so far.
+    staged: Vec<u8>,
+    snapshot_every: Option<u64>,
+    /// A snapshot that is being written, or that the core is being told of.
+    taking: Option<Arc<TakenSnapshot>>,
+    promotes: bool,
+    log_changed_from: Option<LogIndex>,
+    features: features::Witness,
+    effects: Vec<Effect<Command>>,
+    /// What carrying out an effect led to at once.
+    inputs: VecDeque<CoreInput<Command>>,
+}
+
+impl raft_core::Command for Command {
+    fn size_bytes(&self) -> usize {
+        size_of::<Self>()
+    }
+}
+
+impl Subject for RaftCore {
+    type Settings = Settings;
+    type Message = Message<Command>;
+    type Command = Command;
+    type Answer = Answer;
+    type Disk = RaftDisk;
+
+    const NAME: &'static str = "raft-core";
+    const MESSAGE_KINDS: &'static [&'static str] = &[
+        "PreVote",
+        "PreVoteReply",
+        "RequestVote",
+        "RequestVoteReply",
+        "AppendEntries",
+        "AppendEntriesReply",
+        "InstallSnapshot",
+        "InstallSnapshotReply",
+        "TimeoutNow",
+        "ReadIndex",
+        "ReadIndexReply",
+        "LogLost",
+    ];
+    const FEATURES: &'static [&'static str] = Feature::NAMES;
+    const APPLIES_ONLY_DURABLE: bool = true;
+    const ONLY_MEMBERS_CAMPAIGN: bool = true;
+
+    fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
+        let config = setup.settings.config(&setup);
+        let raft = Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter)
+            .map_err(|error| error.to_string())?;
+        let mut shelf = Shelf::default();
+        let (mut map, mut applied) = Default::default();
+        if let Some((snapshot, bytes)) = disk.snapshot() {
+            (map, applied) = restore(snapshot, bytes)?;
+            shelf.put(snapshot.id(), bytes.clone());
+        }
+        Ok(Self {
+            raft,
+            map,
+            applied,
+            answers: Vec::new(),
+            answers_from: LogIndex(0),
+            reads: Vec::new(),
+            shelf,
+            staged: disk.staged_bytes().to_vec(),
+            snapshot_every: setup.settings.snapshots.map(|(every, _)| every),
+            taking: None,
+            promotes: setup.settings.promotes,
+            log_changed_from: None,
+            features: features::Witness::new(config.priority),
+            effects: Vec::new(),
+            inputs: VecDeque::new(),
+        })
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        // Not in the step that applied the last entry: whoever watches is shown an entry before it goes.
+        if !matches!(input, Input::Written(_)) {
+            self.take_snapshot_if_due(out);
+        }
+        let mut next = self.core_input(input);
+        while let Some(input) = next {
+            self.step_core(Time(now_ns), input, out);
+            next = self.inputs.pop_front();
+        }
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.raft.next_deadline().map(|deadline| deadline.0)
+    }
+
+    fn message_kind(message: &Self::Message) -> u8 {
+        match message {
+            Message::PreVote(_) => 0,
+            Message::PreVoteReply(_) => 1,
+            Message::RequestVote(_) => 2,
+            Message::RequestVoteReply(_) => 3,
+            Message::AppendEntries(_) => 4,
+            Message::AppendEntriesReply(_) => 5,
+            Message::InstallSnapshot(_) => 6,
+            Message::InstallSnapshotReply(_) => 7,
+            Message::TimeoutNow(_) => 8,
+            Message::ReadIndex(_) => 9,
+            Message::ReadIndexReply(_) => 10,
+            Message::LogLost(_) => 11,
+        }
+    }
+
+    fn draw_command(settings: &Settings, client: u16, number: u32, choice: &mut Choice) -> Command {
+        let key = choice.below(settings.keys) as i64;
+        let request = RequestId { client, number };
+        let verb = match choice.below(8) {
+            0..=2 => Verb::Insert(Value::of_request(request)),
+            3 => Verb::Update(Value::of_request(request)),
+            4 => Verb::Delete,
+            6 if settings.reads => Verb::Read(ReadPath::ReadIndex),
+            7 if settings.reads => Verb::Read(ReadPath::Lease),
+            _ => Verb::View,
+        };
+        Command { request, key, verb }
+    }
+
+    fn command_digest(command: &Command) -> u64 {
+        command.digest()
+    }
+
+    fn describe(message: &Self::Message) -> String {
+        describe(message)
+    }
+
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        match message {
+            Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
+            Message::RequestVoteReply(reply) => {
+                reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
+            }
+            Message::AppendEntriesReply(reply) => match reply.outcome {
+                AppendOutcome::Accepted { match_index } => {
+                    Some(Promise::Log { term: reply.term.0, index: match_index.0 })
+                }
+                AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        Some(Observation {
+            term_and_vote: term_and_vote(self.raft.term(), self.raft.voted_for()),
+            role: match self.raft.role() {
+                RoleName::Follower | RoleName::PreCandidate => Role::Follower,
+                RoleName::Candidate => Role::Candidate,
+                RoleName::Leader => Role::Leader,
+            },
+            commit_index: self.raft.commit_index().0,
+            applied_index: self.raft.last_applied().0,
+            applied: Some(self.applied),
+            last_index: self.raft.log().last_index().0,
+            log_changed_from: self.log_changed_from.take().map(|index| index.0),
+            snapshot_index: self.raft.log().base().index.0,
+            membership: Some(membership(self.raft.membership())),
+        })
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.raft.log().entry(LogIndex(index)).map(identify)
+    }
+
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        match &self.raft.log().entry(LogIndex(index))?.payload {
+            Payload::Membership(members) => Some(membership(members)),
+            Payload::Noop | Payload::Command(_) => None,
+        }
+    }
+
+    fn snapshot_term(&self) -> Option<u64> {
+        Some(self.raft.log().base().term.0)
+    }
+
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        self.raft.progress().map(|(id, progress)| (sim_id(id), progress.match_index().0, progress.next_index().0))
+    }
+}
+
+impl RaftCore {
+    /// What the core is told of `input`, where it is told anything.
+    fn core_input(&mut self, input: Input<Self>) -> Option<CoreInput<Command>> {
+        Some(match input {
+            Input::Receive { from, message } => CoreInput::Receive { from: core_id(from), message },
+            Input::Request { id, command } => match command.verb {
+                Verb::Read(path) => {
+                    self.reads.push((id, command.key));
+                    CoreInput::Read { id: read_id(id), mode: mode(path) }
+                }
+                _ => CoreInput::Propose { id: proposal_id(id), command },
+            },
+            Input::Operate { operation: Operation::TransferLeadership { to } } => {
+                CoreInput::TransferLeadership { to: core_id(to) }
+            }
+            Input::Operate { operation: Operation::ChangeMembership { voters, learners } } => {
+                CoreInput::ChangeMembership { id: OPERATION, changes: self.changes_to(voters, learners) }
+            }
+            Input::Written(Write::Persist(write)) => CoreInput::Persisted { sequence: write.sequence },
+            Input::Written(Write::Snapshot(taken)) => {
+                // One that the leader sent may have come in between.
+                let is_latest = self.raft.snapshot().is_none_or(|latest| latest.last.index < taken.last_index);
+                if !is_latest {
+                    self.taking = None;
+                    return None;
+                }
+                let (size, checksum) = (taken.bytes.len() as u64, snapshot::checksum(&taken.bytes));
+                CoreInput::SnapshotTaken { last_index: taken.last_index, size, checksum }
+            }
+            Input::DeadlineReached => CoreInput::DeadlineReached,
+        })
+    }
+
+    fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut Outputs<Self>) {
+        self.features.before(&self.raft, &input);
+        let mut effects = std::mem::take(&mut self.effects);
+        if let Err(error) = self.raft.step(now, input, &mut effects) {
+            out.refuse(error.to_string());
+        }
+        for effect in effects.drain(..) {
+            self.features.notice(&self.raft, &effect, out);
+            self.carry_out(effect, out);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: Effect<Command>, out: &mut Outputs<Self>) {
+        match effect {
+            Effect::Send { to, message } => out.send(sim_id(to), message),
+            Effect::Persist(write) => self.persist(write, out),
+            Effect::Apply { first, last } => self.apply(first, last),
+            Effect::RestoreSnapshot(snapshot) => self.restore(&snapshot, out),
+            Effect::LoadSnapshotChunk { to, snapshot, offset, length } => {
+                let data = self.shelf.part(snapshot, offset, length);
+                self.inputs.push_back(CoreInput::SnapshotChunkLoaded { to, snapshot, offset, data });
+            }
+            Effect::ProposalOutcome { id: OPERATION, .. } => {}
+            Effect::ProposalOutcome { id, outcome } => {
+                if let Some(response) = self.response(outcome) {
+                    out.respond(request_id(id.0), response);
+                }
+            }
+            Effect::ReadOutcome { id, outcome } => self.end_read(request_id(id.0), outcome, out),
+            Effect::FollowerLostLog { follower, .. } => {
+                out.refuse(format!("{follower:?} has lost what it acknowledged"));
+            }
+            Effect::Fatal(error) => out.stop(error.to_string()),
+            Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } | Effect::MembershipChanged { .. } => {}
+        }
+    }
+
+    fn persist(&mut self, write: Persist<Command>, out: &mut Outputs<Self>) {
+        let mut changed_from = write.log.as_ref().map(|log| log.first);
+        match write.snapshot.as_deref() {
+            None => {}
+            Some(SnapshotWrite::Taken { snapshot, .. }) => {
+                if let Some(taken) = self.taking.take() {
+                    self.put_on_shelf(snapshot, taken.bytes.clone());
+                }
+            }
+            Some(SnapshotWrite::Chunk { snapshot, offset, data, is_complete }) => {
+                self.staged.truncate(*offset as usize);
+                self.staged.extend_from_slice(data);
+                if *is_complete {
+                    let bytes = std::mem::take(&mut self.staged);
+                    self.put_on_shelf(snapshot, bytes.into());
+                    changed_from = Some(snapshot.last.index.next());
+                }
+            }
+        }
+        if let Some(first) = changed_from {
+            self.log_changed_from = Some(self.log_changed_from.map_or(first, |from| from.min(first)));
+        }
+        out.write(Write::Persist(write));
+    }
+
+    fn put_on_shelf(&mut self, snapshot: &Snapshot, bytes: Arc<[u8]>) {
+        self.shelf.put(snapshot.id(), bytes);
+        self.shelf.tidy(|id| self.raft.snapshots_in_use().any(|used| used == id));
+    }
+
+    fn apply(&mut self, first: LogIndex, last: LogIndex) {
+        self.answers.clear();
+        self.answers_from = first;
+        for entry in self.raft.log().slice(first..=last) {
+            self.applied.give(identify(entry).digest);
+            self.answers.push(match &entry.payload {
+                Payload::Command(command) => self.map.apply(command),
+                Payload::Noop | Payload::Membership(_) => Answer::Done,
+            });
+        }
+    }
+
+    /// The state machine of the snapshot that the leader sent takes the place of this node's own.
+    fn restore(&mut self, snapshot: &Snapshot, out: &mut Outputs<Self>) {
+        let id = snapshot.id();
+        let bytes = self.shelf.part(id, 0, id.size);
+        let restored = bytes.ok_or_else(|| "its bytes are gone".to_owned()).and_then(|bytes| restore(snapshot, &bytes));
+        match restored {
+            Ok((map, applied)) => {
+                (self.map, self.applied) = (map, applied);
+                self.answers.clear();
+            }
+            Err(problem) => out.stop(problem),
+        }
+    }
+
+    fn take_snapshot_if_due(&mut self, out: &mut Outputs<Self>) {
+        let Some(every) = self.snapshot_every else { return };
+        let last_index = self.raft.last_applied();
+        let previous = self.raft.snapshot().map_or(0, |snapshot| snapshot.last.index.0);
+        if self.taking.is_none() && last_index.0 >= previous + every {
+            let taken = Arc::new(TakenSnapshot { last_index, bytes: snapshot::encode(&self.map, self.applied) });
+            self.taking = Some(taken.clone());
+            out.write(Write::Snapshot(taken));
+        }
+    }
+
+    fn end_read(&mut self, id: RequestId, outcome: ReadOutcome, out: &mut Outputs<Self>) {
+        let Some(place) = self.reads.iter().position(|(read, _)| *read == id) else { return };
+        let (_, key) = self.reads.swap_remove(place);
+        let response = match outcome {
+            ReadOutcome::Ready { .. } => Response::Done { answer: self.map.look_up(key), index: None },
+            ReadOutcome::NotLeader { leader } => Response::NotLeader { leader: leader.map(sim_id) },
+            _ => Response::NoEffect,
+        };
+        out.respond(id, response);
+    }
+
+    /// What a client is told, unless nobody knows.
+    fn response(&self, outcome: ProposalOutcome) -> Option<Response<Answer>> {
+        Some(match outcome {
+            ProposalOutcome::Committed { index, .. } => {
+                // Its `Apply` came right before: the answer is among the last.
+                let place = index.0.checked_sub(self.answers_from.0)?;
+                Response::Done { answer: *self.answers.get(place as usize)?, index: Some(index.0) }
+            }
+            ProposalOutcome::Rejected(RejectReason::NotLeader { leader }) => {
+                Response::NotLeader { leader: leader.map(sim_id) }
+            }
+            ProposalOutcome::Unknown => return None,
+            _ => Response::NoEffect,
+        })
+    }
+
+    /// What must change for the cluster to have these members, and no others.
+    fn changes_to(&self, voters: NodeSet, learners: NodeSet) -> Vec<MemberChange> {
+        let now = self.raft.membership();
+        let nodes = NodeId::all(u8::MAX).take(usize::from(sim::MAX_NODES as u8));
+        let change = |node: NodeId| {
+            let id = core_id(node);
+            let role = now.role_of(id);
+            match role {
+                Some(MemberRole::Voter) if voters.contains(node) => None,
+                Some(MemberRole::Learner { is_promoted: false }) if learners.contains(node) => None,
+                Some(MemberRole::Learner { is_promoted: true }) if voters.contains(node) && self.promotes => None,
+                None if voters.contains(node) && self.promotes => Some(MemberChange::AddVoterOnceCaughtUp(id)),
+                _ if voters.contains(node) => Some(MemberChange::AddVoter(id)),
+                _ if learners.contains(node) => Some(MemberChange::AddLearner(id)),
+                Some(_) => Some(MemberChange::Remove(id)),
+                None => None,
+            }
+        };
+        nodes.filter_map(change).collect()
+    }
+
+    /// Whether the node holds itself for the leader.
+    #[must_use]
+    pub fn is_leader(&self) -> bool {
+        self.raft.role() == RoleName::Leader
+    }
+
+    /// The map, as far as the log has been applied.
+    #[must_use]
+    pub fn map(&self) -> &Map {
+        &self.map
+    }
+}
+
+/// The state machine in `bytes`, if they are those of `snapshot`.
+fn restore(snapshot: &Snapshot, bytes: &[u8]) -> Result<(Map, AppliedDigest), String> {
+    let is_whole = bytes.len() as u64 == snapshot.size && snapshot::checksum(bytes) == snapshot.checksum;
+    let state = if is_whole { snapshot::decode(bytes) } else { None };
+    state.ok_or_else(|| format!("the snapshot of {} is damaged", snapshot.last.index))
+}
+
+fn mode(path: ReadPath) -> ReadMode {
+    match path {
+        ReadPath::ReadIndex => ReadMode::ReadIndex,
+        ReadPath::Lease => ReadMode::Lease,
+    }
+}
+
+fn membership(members: &raft_core::Membership) -> Membership {
+    let set = |ids: &mut dyn Iterator<Item = raft_core::NodeId>| {
+        ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)))
+    };
+    Membership {
+        voters: set(&mut members.voters()),
+        outgoing: set(&mut members.outgoing()),
+        learners: set(&mut members.learners()),
+    }
+}
+
+fn describe(message: &Message<Command>) -> String {
+    match message {
+        Message::PreVote(request) => format!("PreVote t{} last {}", request.term, position(request.last)),
+        Message::PreVoteReply(reply) => {
+            format!("pre-vote {} t{}", if reply.granted { "granted" } else { "refused" }, reply.term)
+        }
+        Message::RequestVote(request) => {
+            let transfer = if request.is_transfer { ", as asked by the leader" } else { "" };
+            format!("RequestVote t{} last {}{transfer}", request.term, position(request.last))
+        }
+        Message::RequestVoteReply(reply) => {
+            format!("vote {} t{}", if reply.granted { "granted" } else { "refused" }, reply.term)
+        }
+        Message::AppendEntries(append) if append.entries.is_empty() => {
+            format!("heartbeat t{} prev {} commit {}", append.term, position(append.prev), append.leader_commit)
+        }
+        Message::AppendEntries(append) => format!(
+            "AppendEntries t{} prev {} +{} commit {}",
+            append.term,
+            position(append.prev),
+            append.entries.len(),
+            append.leader_commit
+        ),
+        Message::AppendEntriesReply(reply) => match reply.outcome {
+            AppendOutcome::Accepted { match_index } => format!("accepted t{} match {match_index}", reply.term),
+            AppendOutcome::Heard => format!("heard t{}", reply.term),
+            AppendOutcome::Conflict { prev_index, hint, .. } => {
+                format!("conflict t{} at {prev_index} hint {}", reply.term, position(hint))
+            }
+            AppendOutcome::StaleTerm => format!("stale, now t{}", reply.term),
+        },
+        Message::InstallSnapshot(part) => format!(
+            "InstallSnapshot t{} of {}, bytes {}..{} of {}",
+            part.term,
+            position(part.snapshot.last),
+            part.offset,
+            part.offset + part.data.len() as u64,
+            part.snapshot.size
+        ),
+        Message::InstallSnapshotReply(reply) => format!(
+            "snapshot t{} of {}: {} bytes of {}",
+            reply.term,
+            position(reply.snapshot.last),
+            reply.received,
+            reply.snapshot.size
+        ),
+        Message::TimeoutNow(request) => format!("TimeoutNow t{}", request.term),
+        Message::ReadIndex(question) => format!("ReadIndex t{}", question.term),
+        Message::ReadIndexReply(answer) => format!("read index t{}: {}", answer.term, answer.index),
+        Message::LogLost(notice) => format!("LogLost t{} acknowledged {}", notice.term, notice.acknowledged),
+    }
+}
+
+fn position(position: raft_core::LogPosition) -> String {
+    format!("{}/t{}", position.index, position.term)
+}

@@ -1,0 +1,134 @@
+//! The knobs of a simulated cluster.
+
+use std::time::Duration;
+
+use raft_core::Config;
+use serde::{Deserialize, Serialize};
+use sim::{Choice, NodeId, NodeSet, Setup};
+
+use super::ids::core_id;
+
+/// What an operator sets. Times are in milliseconds, as in the configuration file.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Settings {
+    /// The shortest and the longest election timeout, the longest not included.
+    pub election_timeout_ms: (u64, u64),
+    /// The heartbeat interval.
+    pub heartbeat_ms: u64,
+    /// Whether servers ask around before they campaign.
+    pub pre_vote: bool,
+    /// Whether leaders step down without a quorum, and followers in touch with one ignore candidates.
+    pub check_quorum: bool,
+    /// How far clocks are trusted, where reads may go by leases.
+    pub lease_clock_drift_ppm: Option<u32>,
+    /// The nodes that should rather lead.
+    pub preferred: NodeSet,
+    /// Whether followers ask their leader on behalf of reads.
+    pub forward_reads: bool,
+    /// The most entries, and bytes of entries, in one append.
+    pub append: (usize, u64),
+    /// The most appends, and bytes of entries, sent ahead of their acknowledgement.
+    pub in_flight: (usize, u64),
+    /// The most bytes of entries that a leader takes ahead of their commit.
+    pub max_uncommitted_bytes: u64,
+    /// A snapshot is taken after so many entries, and so many of them stay in the log; `None`: never.
+    pub snapshots: Option<(u64, u64)>,
+    /// The most bytes of a snapshot in one message, ahead of acknowledgement, and between two heartbeats.
+    pub snapshot_bytes: (u64, u64, u64),
+    /// Whether new voters join as learners and are promoted once they have caught up.
+    pub promotes: bool,
+    /// How many keys the clients use.
+    pub keys: u64,
+    /// Whether clients also read without writing to the log.
+    pub reads: bool,
+}
+
+impl Default for Settings {
+    /// Elections after 150 to 300 ms, and all else as `raft-core` has it by default; no snapshots, and reads through the
+    /// log.
+    fn default() -> Self {
+        let config = Config::new(raft_core::NodeId(1), Vec::new());
+        Self {
+            election_timeout_ms: (150, 300),
+            heartbeat_ms: 50,
+            pre_vote: config.pre_vote,
+            check_quorum: config.check_quorum,
+            lease_clock_drift_ppm: config.lease_clock_drift_ppm,
+            preferred: NodeSet::default(),
+            forward_reads: config.forward_reads,
+            append: (config.max_entries_per_append, config.max_bytes_per_append),
+            in_flight: (config.max_appends_in_flight, config.max_bytes_in_flight),
+            max_uncommitted_bytes: config.max_uncommitted_bytes,
+            snapshots: None,
+            snapshot_bytes: (
+                config.snapshot_chunk_bytes,
+                config.snapshot_bytes_in_flight,
+                config.snapshot_bytes_per_heartbeat,
+            ),
+            promotes: false,
+            keys: 16,
+            reads: false,
+        }
+    }
+}
+
+impl Settings {
+    /// Any settings that make sense together, from sizes at which batches and windows of one, and of everything, are
+    /// all met.
+    pub fn draw(choice: &mut Choice) -> Self {
+        let shortest_ms = choice.within((60, 200));
+        let check_quorum = choice.chance_ppm(750_000);
+        let chunk = *choice.pick(&[1, 7, 64, 4096]);
+        Self {
+            election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
+            heartbeat_ms: shortest_ms / choice.within((2, 8)),
+            pre_vote: choice.chance_ppm(667_000),
+            check_quorum,
+            lease_clock_drift_ppm: (check_quorum && choice.chance_ppm(500_000)).then_some(0),
+            preferred: NodeSet(if choice.chance_ppm(750_000) { 0 } else { choice.below(128) as u8 }),
+            forward_reads: choice.chance_ppm(750_000),
+            append: (*choice.pick(&[1, 2, 5, 64, 1024]), *choice.pick(&[1, 200, 1 << 20])),
+            in_flight: (*choice.pick(&[1, 2, 8, 64]), *choice.pick(&[1, 500, 1 << 20])),
+            max_uncommitted_bytes: *choice.pick(&[1, 300, 1 << 20, 1 << 20]),
+            snapshots: draw_snapshots(choice),
+            // A snapshot of this map has a few hundred bytes: with the smallest parts a few must fit an interval.
+            snapshot_bytes: (chunk, chunk * choice.within((1, 64)), chunk * choice.within((16, 64))),
+            promotes: choice.chance_ppm(500_000),
+            keys: choice.within((1, 16)),
+            reads: choice.chance_ppm(750_000),
+        }
+    }
+
+    /// The configuration of one node.
+    pub(super) fn config(&self, setup: &Setup<'_, Self>) -> Config {
+        let timeout = Duration::from_millis;
+        let is_initial = setup.members.contains(setup.node);
+        let voters: Vec<_> = NodeId::all(setup.nodes).filter(|node| setup.members.contains(*node)).map(core_id).collect();
+        Config {
+            election_timeout: timeout(self.election_timeout_ms.0)..timeout(self.election_timeout_ms.1),
+            heartbeat_interval: timeout(self.heartbeat_ms),
+            pre_vote: self.pre_vote,
+            check_quorum: self.check_quorum,
+            lease_clock_drift_ppm: self.lease_clock_drift_ppm,
+            priority: u32::from(self.preferred.contains(setup.node)),
+            forward_reads: self.forward_reads,
+            max_entries_per_append: self.append.0,
+            max_bytes_per_append: self.append.1,
+            max_appends_in_flight: self.in_flight.0,
+            max_bytes_in_flight: self.in_flight.1,
+            max_uncommitted_bytes: self.max_uncommitted_bytes,
+            trailing_entries: self.snapshots.map_or(0, |(_, trailing)| trailing),
+            snapshot_chunk_bytes: self.snapshot_bytes.0,
+            snapshot_bytes_in_flight: self.snapshot_bytes.1,
+            snapshot_bytes_per_heartbeat: self.snapshot_bytes.2,
+            ..Config::new(core_id(setup.node), if is_initial { voters } else { Vec::new() })
+        }
+    }
+}
+
+/// Never, at every entry, or now and then.
+fn draw_snapshots(choice: &mut Choice) -> Option<(u64, u64)> {
+    let every = *choice.pick(&[0, 1, 5, 20, 60]);
+    let trailing = *choice.pick(&[0, 1, 10, 50]);
+    (every > 0).then_some((every, trailing))
+}
