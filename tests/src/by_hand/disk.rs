@@ -55,7 +55,8 @@ impl<P: Clone> Disk<P> {
     /// The entries at `first..=last`, as far as they are here.
     pub fn slice(&self, first: LogIndex, last: LogIndex) -> &[Entry<P>] {
         let place = |index: u64| (index.saturating_sub(self.base.index.0) as usize).min(self.entries.len());
-        &self.entries[place(first.0.saturating_sub(1))..place(last.0)]
+        let end = place(last.0);
+        &self.entries[place(first.0.saturating_sub(1)).min(end)..end]
     }
 
     /// The index of the last entry; that of the base where there is none.
