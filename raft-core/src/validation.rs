@@ -91,11 +91,11 @@ impl<P, R: Rng> Raft<P, R> {
 
     /// What matched once in a term still does: leaders only append (Figure 3).
     fn validate_append_only(&self, append: &AppendEntries<P>) -> Result<(), InputError> {
-        let Role::Follower(follower) = &self.role else { return Ok(()) };
-        if append.term != self.term || append.prev.index >= follower.matched {
+        let matched = self.role.matched();
+        if append.term != self.term || append.prev.index >= matched {
             return Ok(());
         }
-        let indexes = append.prev.index.0 + 1..=follower.matched.0;
+        let indexes = append.prev.index.0 + 1..=matched.0;
         let differs =
             |(index, term): &(u64, Term)| !self.log.contains(LogPosition { index: LogIndex(*index), term: *term });
         match indexes.zip(append.entries.iter().map(|entry| entry.term)).find(differs) {

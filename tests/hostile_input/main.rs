@@ -2,6 +2,7 @@
 //! backwards, it promises nothing that a crash could take back, and what it refuses leaves it as it was.
 
 mod inputs;
+mod regressions;
 mod start;
 mod witness;
 
