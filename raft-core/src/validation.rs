@@ -54,7 +54,10 @@ impl<P, R: Rng> Raft<P, R> {
                 self.validate_round(reply.round)?;
                 self.validate_outcome(reply.outcome)
             }
-            Message::InstallSnapshot(part) => validate_part(part),
+            Message::InstallSnapshot(part) => {
+                validate_part(part)?;
+                self.validate_matching_snapshot(part)
+            }
             Message::InstallSnapshotReply(reply) if reply.term == self.term => self.validate_round(reply.round),
             Message::PreVote(request) => validate_candidate(request.term, request.last),
             Message::RequestVote(request) => validate_candidate(request.term, request.last),
@@ -101,6 +104,15 @@ impl<P, R: Rng> Raft<P, R> {
         match indexes.zip(append.entries.iter().map(|entry| entry.term)).find(differs) {
             None => Ok(()),
             Some((index, _)) => Err(InputError::LeaderContradictsItself { index: LogIndex(index) }),
+        }
+    }
+
+    /// A snapshot is of the leader's log as well, and what of that matched stays.
+    fn validate_matching_snapshot(&self, part: &InstallSnapshot) -> Result<(), InputError> {
+        let last = part.snapshot.last;
+        match part.term == self.term && last.index <= self.role.matched() && !self.log.contains(last) {
+            true => Err(InputError::LeaderContradictsItself { index: last.index }),
+            false => Ok(()),
         }
     }
 }

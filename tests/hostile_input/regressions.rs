@@ -2,7 +2,7 @@
 
 use raft_core::{Input, InputError, LogIndex, NodeId, RoleName};
 use tests::by_hand::lone_node::{LoneNode, node};
-use tests::by_hand::messages::{accepted, append, at};
+use tests::by_hand::messages::{accepted, append, at, install_snapshot, snapshot};
 
 /// `server` has acknowledged `[2, 2]` to the leader of term 3, and gives it up: yet in this term no other entry takes
 /// the place of those.
@@ -29,4 +29,19 @@ fn a_pre_candidate_is_bound_by_what_it_acknowledged() {
 #[test]
 fn a_learner_whose_leader_fell_silent_is_bound_by_what_it_acknowledged() {
     assert_bound_by_what_it_acknowledged(node().id(4).follower());
+}
+
+// What is staged takes the place of the whole log, and so of the entries that the same leader had put there.
+#[test]
+fn a_snapshot_that_contradicts_what_its_sender_replicated_is_refused() {
+    let mut follower = node().follower();
+    follower.receive(2, append(3, at(0, 0), [2, 3, 3], 0));
+    assert_eq!(follower.persist().sends(), [(2, accepted(3, 3))]);
+    for last in [at(1, 1), at(2, 2), at(3, 2)] {
+        let part = install_snapshot(3, &snapshot(last, [1, 2, 3], 0), 0, &[]);
+        let error = InputError::LeaderContradictsItself { index: last.index };
+        assert_eq!(follower.try_step(Input::Receive { from: NodeId(2), message: part }), Err(error));
+    }
+    let agrees = install_snapshot(3, &snapshot(at(2, 3), [1, 2, 3], 0), 0, &[]);
+    assert_eq!(follower.receive(2, agrees).applies(), [(1, 2)], "all that is new is that this much is committed");
 }
