@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
 use crate::effect::Effect;
-use crate::entry::Payload;
+use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::leadership::Leader;
 use crate::message::{Message, RequestVote, RequestVoteReply, TimeoutNow};
@@ -165,7 +165,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     fn become_leader(&mut self, effects: &mut Vec<Effect<P>>) {
         let uncommitted = self.log.slice(self.commit_index.next()..=self.log.last_index());
-        let uncommitted_bytes = uncommitted.iter().map(|entry| entry.size_bytes()).sum();
+        let uncommitted_bytes = uncommitted.iter().map(Entry::size_bytes).sum();
         let term_start = self.log.last_index().next();
         self.role = Role::Leader(Leader::new(&self.config, self.now, term_start, uncommitted_bytes));
         self.align_followers();

@@ -13,6 +13,8 @@ use crate::ids::{LogIndex, NodeId};
 ///
 /// The empty membership, [`Membership::default`], is that of a node that waits to be added to a running cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Vec<Member>", into = "Vec<Member>"))]
 pub struct Membership {
     // By id, each once.
     members: Vec<Member>,
@@ -20,6 +22,7 @@ pub struct Membership {
 
 /// One server of the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Which.
     pub id: NodeId,
@@ -29,6 +32,7 @@ pub struct Member {
 
 /// What a member is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberRole {
     /// Votes; in a joint configuration, in both halves.
     Voter,
@@ -48,6 +52,7 @@ pub enum MemberRole {
 
 /// One part of a change of membership.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberChange {
     /// The node votes from now on: a new member, or a learner promoted at once.
     AddVoter(NodeId),
@@ -71,6 +76,7 @@ impl MemberChange {
 
 /// What is wrong with a membership or a change of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum MembershipError {
     /// The node is named twice.
@@ -105,6 +111,28 @@ impl fmt::Display for MembershipError {
 
 impl core::error::Error for MembershipError {}
 
+impl TryFrom<Vec<Member>> for Membership {
+    type Error = MembershipError;
+
+    /// The membership of these members, in any order.
+    ///
+    /// # Errors
+    /// Where a node is named twice.
+    fn try_from(mut members: Vec<Member>) -> Result<Self, MembershipError> {
+        members.sort_unstable_by_key(|member| member.id);
+        match members.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            Some(pair) => Err(MembershipError::Repeated(pair[0].id)),
+            None => Ok(Self { members }),
+        }
+    }
+}
+
+impl From<Membership> for Vec<Member> {
+    fn from(membership: Membership) -> Self {
+        membership.members
+    }
+}
+
 impl Membership {
     /// A membership that is not joint.
     ///
@@ -117,12 +145,7 @@ impl Membership {
         let voters = voters.into_iter().map(|id| Member { id, role: MemberRole::Voter });
         let learner = MemberRole::Learner { is_promoted: false };
         let learners = learners.into_iter().map(|id| Member { id, role: learner });
-        let mut members: Vec<Member> = voters.chain(learners).collect();
-        members.sort_unstable_by_key(|member| member.id);
-        match members.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            Some(pair) => Err(MembershipError::Repeated(pair[0].id)),
-            None => Ok(Self { members }),
-        }
+        voters.chain(learners).collect::<Vec<_>>().try_into()
     }
 
     /// All members, by id.
@@ -290,12 +313,10 @@ impl Memberships {
         self.known.push((index, membership));
     }
 
-    /// The log was cut at `first`: what stood there and after never held. Returns whether anything did.
-    pub(crate) fn truncate_from(&mut self, first: LogIndex) -> bool {
+    /// The log was cut at `first`: what stood there and after never held.
+    pub(crate) fn truncate_from(&mut self, first: LogIndex) {
         let kept = self.known.partition_point(|(index, _)| *index < first).max(1);
-        let is_any = kept < self.known.len();
         self.known.truncate(kept);
-        is_any
     }
 
     /// Nothing before `index` can be rolled back any more, and nobody will ask for it.

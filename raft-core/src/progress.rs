@@ -197,13 +197,8 @@ impl Progress {
     }
 
     pub(crate) fn begin_snapshot(&mut self, snapshot: Arc<Snapshot>, budget: u64) {
-        self.flow = Flow::Snapshot(SnapshotTransfer {
-            snapshot,
-            acknowledged: 0,
-            sent: 0,
-            budget,
-            silent_heartbeats: 0,
-        });
+        self.flow =
+            Flow::Snapshot(SnapshotTransfer { snapshot, acknowledged: 0, sent: 0, budget, silent_heartbeats: 0 });
     }
 
     pub(crate) fn give_up(&mut self) {

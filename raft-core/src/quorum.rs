@@ -98,9 +98,8 @@ mod tests {
         for voters in 1..=5u32 {
             for code in 0..4u64.pow(voters) {
                 let mut reached: Vec<u64> = (0..voters).map(|voter| code / 4u64.pow(voter) % 4).collect();
-                let counted = (0..=3)
-                    .rev()
-                    .find(|number| 2 * reached.iter().filter(|r| *r >= number).count() > voters as usize);
+                let counted =
+                    (0..=3).rev().find(|number| 2 * reached.iter().filter(|r| *r >= number).count() > voters as usize);
                 assert_eq!(Some(reached_by_majority(&mut reached)), counted);
             }
         }

@@ -88,9 +88,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let follower = &mut leader.followers[place];
         follower.progress.sent_at = self.now;
         let message = match follower.progress.flow() {
-            Flow::Lost => {
-                Message::LogLost(LogLost { term: self.term, acknowledged: follower.progress.match_index() })
-            }
+            Flow::Lost => Message::LogLost(LogLost { term: self.term, acknowledged: follower.progress.match_index() }),
             Flow::Probe { .. } | Flow::Replicate(_) | Flow::Snapshot(_) => {
                 // The start of the log, which all share, where this log does not reach back so far.
                 let index = follower.progress.next_index().previous();

@@ -77,8 +77,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     fn stage(&mut self, from: NodeId, part: InstallSnapshot, effects: &mut Vec<Effect<P>>) {
         let InstallSnapshot { term, snapshot, offset, data, .. } = part;
         let is_same = |staged: &Staged| staged.snapshot.id() == snapshot.id();
-        let is_late =
-            |staged: &Staged| staged.term == term && staged.snapshot.last.index >= snapshot.last.index;
+        let is_late = |staged: &Staged| staged.term == term && staged.snapshot.last.index >= snapshot.last.index;
         match &self.staged {
             Some(staged) if is_same(staged) => {}
             // The same leader has gone on to a later one meanwhile.

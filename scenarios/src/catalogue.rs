@@ -1,6 +1,8 @@
 //! The scenarios that come with the project.
 
-use sim::{Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, OperationClass, Plan, Scenario, TimedFault};
+use sim::{
+    Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, OperationClass, Plan, Scenario, TimedFault,
+};
 
 use crate::cluster_files::ClusterFiles;
 use crate::raft_core_subject::{RaftCore, Settings};

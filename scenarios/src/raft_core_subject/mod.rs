@@ -14,8 +14,8 @@ use raft_core::{
     ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
 };
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
-    Promise, RequestId, Response, Role, Setup, Subject,
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
+    RequestId, Response, Role, Setup, Subject,
 };
 
 pub use self::disk::{RaftDisk, Write};
@@ -85,8 +85,8 @@ impl Subject for RaftCore {
 
     fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
         let config = setup.settings.config(&setup);
-        let raft = Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter)
-            .map_err(|error| error.to_string())?;
+        let raft =
+            Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter).map_err(|error| error.to_string())?;
         let mut shelf = Shelf::default();
         let (mut map, mut applied) = Default::default();
         if let Some((snapshot, bytes)) = disk.snapshot() {
@@ -435,9 +435,8 @@ fn mode(path: ReadPath) -> ReadMode {
 }
 
 fn membership(members: &raft_core::Membership) -> Membership {
-    let set = |ids: &mut dyn Iterator<Item = raft_core::NodeId>| {
-        ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)))
-    };
+    let set =
+        |ids: &mut dyn Iterator<Item = raft_core::NodeId>| ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)));
     Membership {
         voters: set(&mut members.voters()),
         outgoing: set(&mut members.outgoing()),

@@ -103,7 +103,8 @@ impl Settings {
     pub(super) fn config(&self, setup: &Setup<'_, Self>) -> Config {
         let timeout = Duration::from_millis;
         let is_initial = setup.members.contains(setup.node);
-        let voters: Vec<_> = NodeId::all(setup.nodes).filter(|node| setup.members.contains(*node)).map(core_id).collect();
+        let voters: Vec<_> =
+            NodeId::all(setup.nodes).filter(|node| setup.members.contains(*node)).map(core_id).collect();
         Config {
             election_timeout: timeout(self.election_timeout_ms.0)..timeout(self.election_timeout_ms.1),
             heartbeat_interval: timeout(self.heartbeat_ms),
