@@ -8,8 +8,8 @@ use raft_core::{
 };
 use serde::{Deserialize, Serialize};
 use sim::{
-    AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Role,
-    Setup, Subject, TermAndVote,
+    Access, AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response,
+    Role, Setup, Subject, TermAndVote,
 };
 
 use crate::kv::{Answer, Command, Map, Value, Verb};
@@ -129,6 +129,14 @@ impl Subject for RaftCore {
 
     fn command_digest(command: &Command) -> u64 {
         command.digest()
+    }
+
+    fn access(command: &Command) -> Access {
+        command.access()
+    }
+
+    fn read_value(answer: &Answer) -> Option<u64> {
+        answer.read_value()
     }
 
     fn describe(message: &Self::Message) -> String {

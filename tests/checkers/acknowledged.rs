@@ -1,7 +1,7 @@
 //! What a client was told is so, of what took effect and of what never will.
 
 use sim::checkers::acknowledged::Acknowledged;
-use sim::{RequestId, Violation};
+use sim::{Access, RequestId, Violation};
 
 use crate::entries::{entry, forged, log};
 use crate::verdicts::assert_rejected;
@@ -29,7 +29,7 @@ impl Service {
 
     /// A client asks for the command that, if all goes well, is the entry of `term` at `index`.
     fn asks(mut self, id: RequestId, (index, term): (u64, u64)) -> Self {
-        self.checker.invoked(id, entry(index, term).digest);
+        self.checker.invoked(id, entry(index, term).digest, Access::Other);
         self
     }
 
