@@ -25,6 +25,7 @@ mod puppets;
 mod snapshots;
 mod state_machine_safety;
 mod twins;
+mod twins_of_changes;
 mod verdicts;
 mod whole_runs;
 mod whole_runs_of_changes;
