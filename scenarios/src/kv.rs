@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sim::RequestId;
+use sim::{Access, RequestId};
 
 /// A value: up to 16 bytes of text, stored in place, so that a command is copied as quickly as a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,13 @@ impl Value {
         put(b'c');
         bytes.rotate_left(end);
         Self(bytes)
+    }
+
+    /// A number that stands for the value: different values have different ones, but for chance.
+    #[must_use]
+    pub fn digest(self) -> u64 {
+        let number = u128::from_le_bytes(self.0);
+        ((number as u64).rotate_left(29) ^ (number >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     /// The text.
@@ -176,6 +183,30 @@ impl Command {
     #[must_use]
     pub fn digest(&self) -> u64 {
         u64::from(self.request.client) << 32 | u64::from(self.request.number) | 1 << 63
+    }
+}
+
+impl Command {
+    /// What the simulator's checkers are to know of it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        let key = self.key as u64;
+        match self.verb {
+            Verb::Insert(value) | Verb::Update(value) => Access::Write { key, value: Some(value.digest()) },
+            Verb::Delete => Access::Write { key, value: None },
+            Verb::View | Verb::Read(_) => Access::Read { key },
+        }
+    }
+}
+
+impl Answer {
+    /// What the simulator's checkers are to know of the answer to a view.
+    #[must_use]
+    pub fn read_value(&self) -> Option<u64> {
+        match self {
+            Self::Value(value) => Some(value.digest()),
+            Self::Done | Self::Deleted | Self::NotFound => None,
+        }
     }
 }
 

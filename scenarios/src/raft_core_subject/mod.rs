@@ -14,8 +14,8 @@ use raft_core::{
     ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
 };
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
-    RequestId, Response, Role, Setup, Subject,
+    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
+    Promise, RequestId, Response, Role, Setup, Subject,
 };
 
 pub use self::disk::{RaftDisk, Write};
@@ -161,6 +161,14 @@ impl Subject for RaftCore {
 
     fn command_digest(command: &Command) -> u64 {
         command.digest()
+    }
+
+    fn access(command: &Command) -> Access {
+        command.access()
+    }
+
+    fn read_value(answer: &Answer) -> Option<u64> {
+        answer.read_value()
     }
 
     fn describe(message: &Self::Message) -> String {

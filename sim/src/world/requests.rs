@@ -38,7 +38,7 @@ impl<S: Subject> World<S> {
         let client = &mut self.clients[place];
         let id = client.begin();
         let command = S::draw_command(&self.plan.settings, id.client, id.number, &mut client.choice);
-        self.checkers.invoked(id, S::command_digest(&command));
+        self.checkers.invoked(id, S::command_digest(&command), S::access(&command));
         (id, command)
     }
 
@@ -65,7 +65,7 @@ impl<S: Subject> World<S> {
         for (id, response) in responses.drain(..) {
             // Judged where it is said: whether and when the client hears of it changes nothing.
             match &response {
-                Response::Done { index, .. } => self.checkers.done(id, *index)?,
+                Response::Done { index, answer } => self.checkers.done(id, *index, || S::read_value(answer))?,
                 Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
             }
             let client = &mut self.clients[usize::from(id.client)];
