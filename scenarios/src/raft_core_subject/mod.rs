@@ -45,6 +45,8 @@ pub struct RaftCore {
     taking: Option<Arc<TakenSnapshot>>,
     promotes: bool,
     log_changed_from: Option<LogIndex>,
+    /// The core's, in the simulator's words.
+    membership: Membership,
     features: features::Witness,
     effects: Vec<Effect<Command>>,
     /// What carrying out an effect led to at once.
@@ -94,6 +96,7 @@ impl Subject for RaftCore {
             shelf.put(snapshot.id(), bytes.clone());
         }
         Ok(Self {
+            membership: membership(raft.membership()),
             raft,
             map,
             applied,
@@ -205,7 +208,7 @@ impl Subject for RaftCore {
             last_index: self.raft.log().last_index().0,
             log_changed_from: self.log_changed_from.take().map(|index| index.0),
             snapshot_index: self.raft.log().base().index.0,
-            membership: Some(membership(self.raft.membership())),
+            membership: Some(self.membership),
         })
     }
 
@@ -296,7 +299,8 @@ impl RaftCore {
                 out.refuse(format!("{follower:?} has lost what it acknowledged"));
             }
             Effect::Fatal(error) => out.stop(error.to_string()),
-            Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } | Effect::MembershipChanged { .. } => {}
+            Effect::MembershipChanged { membership: members, .. } => self.membership = membership(&members),
+            Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } => {}
         }
     }
 
