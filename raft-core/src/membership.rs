@@ -325,3 +325,107 @@ impl Memberships {
         self.known.drain(..after.saturating_sub(1));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn members(voters: &[u64], learners: &[u64]) -> Membership {
+        let ids = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<Vec<_>>();
+        Membership::new(ids(voters), ids(learners)).expect("each once")
+    }
+
+    fn ids(of: impl Iterator<Item = NodeId>) -> Vec<u64> {
+        of.map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn one_voter_more_or_less_needs_no_joint_configuration() {
+        let three = members(&[1, 2, 3], &[4]);
+        for (change, after) in [
+            (MemberChange::AddVoter(NodeId(5)), members(&[1, 2, 3, 5], &[4])),
+            (MemberChange::AddVoter(NodeId(4)), members(&[1, 2, 3, 4], &[])),
+            (MemberChange::Remove(NodeId(2)), members(&[1, 3], &[4])),
+            (MemberChange::AddLearner(NodeId(2)), members(&[1, 3], &[2, 4])),
+            (MemberChange::Remove(NodeId(4)), members(&[1, 2, 3], &[])),
+        ] {
+            assert_eq!(three.changed(&[change]), Ok(after), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_simple_change_is_what_its_joint_form_ends_in() {
+        let three = members(&[1, 2, 3], &[4]);
+        let (add, remove) = (MemberChange::AddVoter(NodeId(5)), MemberChange::Remove(NodeId(2)));
+        let joint = three.changed(&[add, remove]).expect("a change that makes sense");
+        assert!(joint.is_joint());
+        let one_by_one = three.changed(&[add]).and_then(|next| next.changed(&[remove])).expect("two changes");
+        assert_eq!(joint.left_joint(), one_by_one);
+    }
+
+    #[test]
+    fn a_joint_configuration_has_the_old_voters_and_the_new() {
+        let changes =
+            [MemberChange::Remove(NodeId(1)), MemberChange::AddLearner(NodeId(2)), MemberChange::AddVoter(NodeId(4))];
+        let joint = members(&[1, 2, 3], &[4, 5]).changed(&changes).expect("a change that makes sense");
+        assert_eq!(
+            (ids(joint.voters()), ids(joint.outgoing()), ids(joint.learners())),
+            (vec![3, 4], vec![1, 2, 3], vec![5])
+        );
+        let after = joint.left_joint();
+        assert_eq!(
+            (ids(after.voters()), ids(after.outgoing()), ids(after.learners())),
+            (vec![3, 4], vec![], vec![2, 5])
+        );
+        assert_eq!(joint.changed(&[MemberChange::Remove(NodeId(3))]), Err(MembershipError::IsJoint));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        use MemberChange::{AddLearner, AddVoter, AddVoterOnceCaughtUp, Remove};
+        let n = NodeId;
+        for (changes, error) in [
+            (vec![AddVoter(n(1))], MembershipError::AlreadyVoter(n(1))),
+            (vec![AddVoterOnceCaughtUp(n(1))], MembershipError::AlreadyVoter(n(1))),
+            (vec![AddLearner(n(3))], MembershipError::AlreadyLearner(n(3))),
+            (vec![Remove(n(9))], MembershipError::NotAMember(n(9))),
+            (vec![Remove(n(1)), AddVoter(n(1))], MembershipError::Repeated(n(1))),
+            (vec![Remove(n(1)), Remove(n(2))], MembershipError::NoVoterLeft),
+            (vec![], MembershipError::NoChange),
+        ] {
+            assert_eq!(members(&[1, 2], &[3]).changed(&changes), Err(error), "{changes:?}");
+        }
+        assert_eq!(Membership::new([n(1), n(2)], [n(1)]), Err(MembershipError::Repeated(n(1))));
+    }
+
+    #[test]
+    fn configurations_are_taken_back_any_number_deep() {
+        let at = |voters: &[u64]| Arc::new(members(voters, &[]));
+        let mut known = Memberships::new(LogIndex(0), at(&[1]));
+        for (index, voters) in [(3, vec![1, 2]), (5, vec![1, 2, 3]), (9, vec![2, 3])] {
+            known.push(LogIndex(index), at(&voters));
+        }
+        assert_eq!(
+            (known.at(LogIndex(2)), known.at(LogIndex(5)), known.at(LogIndex(8))),
+            (&at(&[1]), &at(&[1, 2, 3]), &at(&[1, 2, 3]))
+        );
+        known.truncate_from(LogIndex(5));
+        assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
+        known.truncate_from(LogIndex(1));
+        assert_eq!(known.latest(), (LogIndex(0), &at(&[1])));
+    }
+
+    #[test]
+    fn what_a_snapshot_holds_cannot_be_taken_back() {
+        let at = |voters: &[u64]| Arc::new(members(voters, &[]));
+        let mut known = Memberships::new(LogIndex(0), at(&[1]));
+        known.push(LogIndex(3), at(&[1, 2]));
+        known.push(LogIndex(7), at(&[1, 2, 3]));
+        known.forget_before(LogIndex(6));
+        assert_eq!(known.at(LogIndex(6)), &at(&[1, 2]));
+        known.truncate_from(LogIndex(4));
+        assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
+    }
+}
