@@ -135,8 +135,8 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
             election_timeout_ms: (100, 200),
             heartbeat_ms: 20,
             // As the others that it is compared with have them.
-            pre_vote: false,
-            check_quorum: false,
+            pre_vote: NodeSet::default(),
+            check_quorum: NodeSet::default(),
             ..Settings::default()
         },
         network: Network {
