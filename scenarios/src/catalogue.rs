@@ -1,11 +1,16 @@
 //! The scenarios that come with the project.
 
-use sim::{Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, Plan, Scenario, TimedFault};
+use sim::{
+    Choice, Clients, DiskPlan, Fault, FaultClass, Nemesis, Network, NodeSet, Outside, Plan, Scenario, TimedFault,
+};
 
 use crate::cluster_files::ClusterFiles;
 use crate::raft_core_subject::{RaftCore, Settings};
 
 const MS: u64 = 1_000_000;
+
+/// So many runs in a million go on after the faults, with a healed core.
+const MOST: u32 = 875_000;
 
 /// The scenario that is run where none is named.
 pub const DEFAULT: &str = "swarm";
@@ -27,6 +32,8 @@ fn swarm(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
         nodes: vec![(1, 1), (2, 1), (3, 6), (4, 3), (5, 8), (6, 2), (7, 2)],
         faults: FaultClass::ALL.to_vec(),
         operations: Vec::new(),
+        heal_ppm: MOST,
+        outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
         clients: (1, 6),
     };
@@ -49,6 +56,8 @@ fn elections(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
             ClockDrift,
         ],
         operations: Vec::new(),
+        heal_ppm: MOST,
+        outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
         clients: (1, 1),
     };
@@ -61,6 +70,8 @@ fn replication(files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
         nodes: vec![(3, 4), (4, 1), (5, 4), (7, 1)],
         faults: vec![FaultClass::Loss, Duplication, Reordering, Crash, LostWrite, TornWrite, SlowDisk],
         operations: Vec::new(),
+        heal_ppm: MOST,
+        outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (15, 30),
         clients: (4, 12),
     };
@@ -84,8 +95,12 @@ fn drawn(
             Some(files) => (files.nodes(), files.apply_to(drawn_settings)),
             None => (drawn_nodes, drawn_settings),
         };
-        let tempo_ns = settings.election_timeout_ms.1 * MS;
-        nemesis.draw(choice, nodes, settings, tempo_ns)
+        let (shortest_ms, longest_ms) = settings.election_timeout_ms;
+        // With fewer than two heartbeats in the shortest timeout, whoever leads cannot be expected to stay.
+        let keeps_leaders = 2 * settings.heartbeat_ms <= shortest_ms;
+        let plan = nemesis.draw(choice, nodes, settings, (shortest_ms * MS, longest_ms * MS));
+        let heal = plan.heal.clone().filter(|_| keeps_leaders);
+        Plan { heal, ..plan }
     })
 }
 
@@ -147,5 +162,6 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
         clients: Clients::Open { every_ns: 5 * MS },
         faults,
         operations: Vec::new(),
+        heal: None,
     }
 }

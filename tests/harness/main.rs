@@ -1,6 +1,8 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
 mod coverage;
+mod flawed;
+mod liveness;
 mod operations;
 mod toy;
 
@@ -30,6 +32,7 @@ fn plan(habit: Habit) -> Plan<u8> {
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
         operations: Vec::new(),
+        heal: None,
     }
 }
 
