@@ -173,6 +173,7 @@ pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Fai
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
         faults: script.iter().enumerate().filter_map(crash).collect(),
         operations: Vec::new(),
+        heal: None,
     };
     SCRIPT.set(script);
     run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure

@@ -1,7 +1,9 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
 mod coverage;
+mod flawed;
 mod hasty_reader;
+mod liveness;
 mod operations;
 mod toy;
 
@@ -35,6 +37,7 @@ fn plan(habit: Habit) -> Plan<u8> {
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
         operations: Vec::new(),
+        heal: None,
     }
 }
 

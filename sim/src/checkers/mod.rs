@@ -81,6 +81,7 @@ pub const ALL: &[About] = &[
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
     About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
+    About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
 ];
 

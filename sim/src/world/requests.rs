@@ -9,6 +9,12 @@ use crate::subject::{Input, RequestId, Response, Role, Subject};
 
 impl<S: Subject> World<S> {
     pub(super) fn client_wakes(&mut self, client: u16) -> Result<(), Box<Violation>> {
+        if self.is_healed() {
+            if self.is_probe(client) {
+                self.probe();
+            }
+            return Ok(());
+        }
         let place = usize::from(client);
         match self.plan.clients {
             Clients::Open { every_ns } => {
@@ -68,9 +74,10 @@ impl<S: Subject> World<S> {
                 Response::Done { index, answer } => self.checkers.done(id, *index, || S::read_value(answer))?,
                 Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
             }
+            let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
+            let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
-            let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
-            if is_remote && let Some(delay_ns) = client.delay_ns(&self.plan.network) {
+            if is_remote && let Some(delay_ns) = client.delay_ns(&network) {
                 self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
             }
         }
@@ -86,7 +93,9 @@ impl<S: Subject> World<S> {
             Response::NotLeader { leader } => *leader,
             Response::NoEffect => None,
         };
-        if client.end(id, leader) {
+        let was_waited_for = client.end(id, leader);
+        self.probe_hears(id, response);
+        if was_waited_for {
             self.client_thinks(id.client);
         }
     }
@@ -99,7 +108,11 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn client_thinks(&mut self, client: u16) {
-        if let Clients::Closed { think_ns, .. } = self.plan.clients {
+        if self.is_healed() {
+            if self.is_probe(client) {
+                self.probe_rests();
+            }
+        } else if let Clients::Closed { think_ns, .. } = self.plan.clients {
             let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
             self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });
         }
