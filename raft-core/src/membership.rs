@@ -309,6 +309,13 @@ impl Memberships {
         &self.known[after.saturating_sub(1)].1
     }
 
+    /// Those that may yet turn out to be the last one, where the log is committed up to `committed`: the one that holds
+    /// there, and all after it.
+    pub(crate) fn open_since(&self, committed: LogIndex) -> impl Iterator<Item = &Membership> {
+        let after = self.known.partition_point(|(from, _)| *from <= committed);
+        self.known[after.saturating_sub(1)..].iter().map(|(_, membership)| &**membership)
+    }
+
     pub(crate) fn push(&mut self, index: LogIndex, membership: Arc<Membership>) {
         self.known.push((index, membership));
     }

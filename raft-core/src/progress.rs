@@ -60,6 +60,8 @@ pub struct SnapshotTransfer {
     sent: u64,
     /// What may be sent before the next heartbeat.
     budget: u64,
+    /// What follows `acknowledged` has been sent again already.
+    has_gone_back: bool,
     /// Heartbeats since the follower last acknowledged anything new.
     silent_heartbeats: u32,
 }
@@ -197,8 +199,14 @@ impl Progress {
     }
 
     pub(crate) fn begin_snapshot(&mut self, snapshot: Arc<Snapshot>, budget: u64) {
-        self.flow =
-            Flow::Snapshot(SnapshotTransfer { snapshot, acknowledged: 0, sent: 0, budget, silent_heartbeats: 0 });
+        self.flow = Flow::Snapshot(SnapshotTransfer {
+            snapshot,
+            acknowledged: 0,
+            sent: 0,
+            budget,
+            has_gone_back: false,
+            silent_heartbeats: 0,
+        });
     }
 
     pub(crate) fn give_up(&mut self) {
@@ -263,11 +271,18 @@ impl SnapshotTransfer {
     }
 
     /// `received` bytes are durable on the follower.
+    ///
+    /// The same said twice means that a part arrived which does not come next: the one that does is late or lost. It is
+    /// sent again at once, but only once.
     pub(crate) fn acknowledged(&mut self, received: u64) {
         if received > self.acknowledged {
             self.acknowledged = received;
             self.sent = self.sent.max(received);
+            self.has_gone_back = false;
             self.silent_heartbeats = 0;
+        } else if received == self.acknowledged && !self.has_gone_back {
+            self.sent = received;
+            self.has_gone_back = true;
         }
     }
 

@@ -220,8 +220,23 @@ fn draw_plan(nemesis: &Nemesis, choice: &mut Choice, nodes: u8, settings: Settin
         Nemesis { outside: nemesis.outside.iter().copied().chain(survivable(&settings)).collect(), ..nemesis.clone() };
     let mut plan = nemesis.draw(choice, nodes, settings, (shortest_ms * MS, longest_ms * MS));
     plan.heal = plan.heal.filter(|_| keeps_leaders);
+    let catch_up_ns = catch_up_ns(&plan);
+    if let Some(heal) = &mut plan.heal {
+        heal.catch_up_ns = catch_up_ns;
+    }
     trust_clocks(&mut plan);
     plan
+}
+
+/// How long it takes at most to bring a snapshot over: part by part, each after the one before was acknowledged, and no
+/// more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
+fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
+    let Settings { snapshots: Some(_), keys, heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings else {
+        return 0;
+    };
+    let size = Settings::largest_snapshot(keys);
+    let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
+    2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
 }
 
 /// The nodes outside the core that a cluster with these settings can live with, though others hear them.

@@ -135,6 +135,9 @@ pub enum Answer {
 pub struct Map(BTreeMap<i64, Value>);
 
 impl Map {
+    /// How many bytes [`encode`](Self::encode) makes of one key and its value.
+    pub const RECORD: usize = size_of::<i64>() + Value::LONGEST;
+
     /// Carries out a command.
     pub fn apply(&mut self, command: &Command) -> Answer {
         match command.verb {
@@ -167,8 +170,8 @@ impl Map {
     /// The map that [`encode`](Self::encode) made `bytes` of; nothing where it did not.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (records, rest) = bytes.as_chunks::<{ 8 + Value::LONGEST }>();
-        let record = |bytes: &[u8; 8 + Value::LONGEST]| {
+        let (records, rest) = bytes.as_chunks::<{ Self::RECORD }>();
+        let record = |bytes: &[u8; Self::RECORD]| {
             let (key, value) = bytes.split_first_chunk()?;
             let value = value.try_into().ok().map(Value).filter(Value::is_text)?;
             Some((i64::from_le_bytes(*key), value))

@@ -29,6 +29,9 @@ const ROUND_TRIPS_PER_ENTRY: u64 = 2;
 pub struct Heal {
     /// The shortest and the longest election timeout that the operator set: what the phase is measured in.
     pub election_timeout_ns: (u64, u64),
+    /// What the subject needs beside that: how long a node that is far behind takes to be sent what it lacks, where the
+    /// operator's settings make that slow.
+    pub catch_up_ns: u64,
     /// What may become of a node outside the core: one of these for each. Empty: every voter is in the core, and
     /// whoever else there is stays down.
     pub outside: Vec<Outside>,
@@ -68,6 +71,9 @@ impl Heal {
         });
         let under_way_ns = latency_ns + plan.network.reordering_ns + write_ns + slow_disk_ns.max().unwrap_or(0);
         let resent_ns = (2 * latency_ns + write_ns).saturating_mul(ROUND_TRIPS_PER_ENTRY * missing);
-        (SETTLES_WITHIN * longest_ns).saturating_add(under_way_ns).saturating_add(resent_ns)
+        (SETTLES_WITHIN * longest_ns)
+            .saturating_add(under_way_ns)
+            .saturating_add(resent_ns)
+            .saturating_add(self.catch_up_ns)
     }
 }

@@ -94,7 +94,7 @@ impl Nemesis {
             return None;
         }
         let outside = self.outside.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
-        Some(Heal { election_timeout_ns, outside })
+        Some(Heal { election_timeout_ns, catch_up_ns: 0, outside })
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {

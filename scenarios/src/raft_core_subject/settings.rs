@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use raft_core::Config;
 use serde::{Deserialize, Serialize};
-use sim::{Choice, NodeId, NodeSet, Setup};
+use sim::{AppliedDigest, Choice, NodeId, NodeSet, Setup};
 
 use super::ids::core_id;
+use crate::kv::Map;
 
 /// What an operator sets. Times are in milliseconds, as in the configuration file.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -103,6 +104,12 @@ impl Settings {
             keys: choice.within((1, 16)),
             reads: choice.chance_ppm(750_000),
         }
+    }
+
+    /// How many bytes a snapshot of a map of `keys` has at most.
+    #[must_use]
+    pub fn largest_snapshot(keys: u64) -> u64 {
+        super::snapshot::encode(&Map::default(), AppliedDigest::default()).len() as u64 + keys * Map::RECORD as u64
     }
 
     /// The configuration of one node.

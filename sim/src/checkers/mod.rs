@@ -311,7 +311,8 @@ impl Checkers {
         membership: Membership,
         stands: bool,
     ) -> Result<(), Box<Violation>> {
-        if stands {
+        let committed = self.nodes[node.index()].seen.commit_index;
+        if stands && !self.memberships.may_be_needed(node, committed) {
             membership::stands(node, membership, S::ONLY_MEMBERS_CAMPAIGN)?;
         }
         // Where no log holds a configuration, the subject keeps it elsewhere.
