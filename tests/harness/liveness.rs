@@ -3,7 +3,7 @@
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::choices::Choices;
 use sim::{
-    Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
+    Access, Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
     Observation, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
 };
 
@@ -167,6 +167,32 @@ fn the_nodes_outside_the_core_stay_broken_and_the_core_does_not_care() {
     }
 }
 
+/// What reaches whom, from the heal on: `(from, to)` of every message that arrives.
+fn arrivals(world: &World<RaftCore>) -> Vec<(String, String)> {
+    let healed = world.timeline().iter().skip_while(|line| !line.what.starts_with("HEALED core"));
+    let arrives = |what: &str| {
+        let (from, rest) = what.split_once(" ──▶ ")?;
+        Some((from.to_owned(), rest.split(' ').next()?.to_owned()))
+    };
+    healed.filter_map(|line| arrives(&line.what)).filter(|(from, _)| from.starts_with('n')).collect()
+}
+
+#[test]
+fn who_is_cut_off_neither_speaks_nor_hears_and_who_is_mute_or_deaf_does_one_of_both() {
+    for (fate, speaks, hears) in
+        [(Outside::CutOff, false, false), (Outside::Mute, false, true), (Outside::Deaf, true, false)]
+    {
+        let (mut spoke, mut heard) = (false, false);
+        for seed in 0..10 {
+            let (world, words) = healed::<RaftCore>(plan(5, raft_settings(), &[fate]), seed);
+            let has_fate = |name: &str| words.contains(&format!("{name} {fate:?}"));
+            spoke |= arrivals(&world).iter().any(|(from, _)| has_fate(from));
+            heard |= arrivals(&world).iter().any(|(_, to)| has_fate(to));
+        }
+        assert_eq!((spoke, heard), (speaks, hears), "{fate:?}");
+    }
+}
+
 #[test]
 fn what_is_down_when_the_faults_end_is_down_for_good_or_up_for_good() {
     let mut plan = plan(5, raft_settings(), &[Outside::Down]);
@@ -209,7 +235,7 @@ struct Idle(Membership);
 impl Subject for Idle {
     type Settings = Membership;
     type Message = ();
-    type Command = ();
+    type Command = Access;
     type Answer = ();
     type Disk = NoDisk;
 
@@ -230,10 +256,16 @@ impl Subject for Idle {
         0
     }
 
-    fn draw_command(_: &Membership, _: u16, _: u32, _: &mut Choice) {}
+    fn draw_command(_: &Membership, _: u16, _: u32, choice: &mut Choice) -> Access {
+        *choice.pick(&[Access::Read { key: 1 }, Access::Write { key: 1, value: Some(1) }])
+    }
 
-    fn command_digest((): &()) -> u64 {
+    fn command_digest(_: &Access) -> u64 {
         1
+    }
+
+    fn access(command: &Access) -> Access {
+        *command
     }
 
     fn observe(&mut self) -> Option<Observation> {
@@ -283,6 +315,19 @@ fn only_nodes_without_a_vote_go_on_as_if_they_were_in_the_core() {
         let (core, words) = idle(membership, &[Outside::Connected], seed);
         assert_eq!(words.matches("Connected").count(), 4, "{words}");
         assert_eq!(words.matches("Down").count(), 3 - core.len(), "{words}");
+    }
+}
+
+/// A read proves nothing about commits.
+#[test]
+fn the_probe_asks_for_writes_and_every_node_of_the_core() {
+    let (world, _) = healed::<Idle>(plan(5, Membership::of_all(5), &[]), 1);
+    let is_asked = |line: &&sim::TraceLine| line.what.starts_with("the probe asks");
+    let asked: Vec<&str> = world.timeline().iter().filter(is_asked).map(|line| line.what.as_str()).collect();
+    assert!(asked.len() >= 8, "{asked:?}");
+    assert!(asked.iter().all(|what| what.contains("Write")), "{asked:?}");
+    for node in sim::NodeId::all(5) {
+        assert!(asked.iter().any(|what| what.contains(&format!("asks {node} "))), "{node}: {asked:?}");
     }
 }
 

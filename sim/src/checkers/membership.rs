@@ -197,6 +197,12 @@ impl Memberships {
         Ok(())
     }
 
+    /// The last committed one, where any log was seen to hold one.
+    #[must_use]
+    pub fn latest_committed(&self) -> Option<Membership> {
+        self.committed.last().map(|(_, membership)| *membership)
+    }
+
     /// Whether `node` votes in a configuration of its log that may yet turn out to be the last one, as far as it knows
     /// with `committed` entries committed. Then it may have to be elected, to commit the very configuration that leaves
     /// it out (dissertation §4.2.2).

@@ -487,6 +487,11 @@ impl Checkers {
         Ok(())
     }
 
+    /// The last configuration that is committed, as the one who sees every log knows it.
+    pub(crate) fn latest_committed_membership(&self) -> Option<Membership> {
+        self.memberships.latest_committed()
+    }
+
     pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
         self.acknowledged.invoked(id, digest, access);
         self.linearizable_reads.invoked(id, digest, access);

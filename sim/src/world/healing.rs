@@ -65,8 +65,8 @@ impl<S: Subject> World<S> {
     /// Draws the core and makes it well: nodes in a drawn order, until they are a quorum of every configuration that one
     /// of them goes by, and perhaps some more.
     fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
-        let newest = NodeId::all(self.plan.nodes).max_by_key(|node| self.checkers.seen(*node).commit_index);
-        let newest = self.membership_of(newest.unwrap_or(NodeId(0)));
+        // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
+        let newest = self.checkers.latest_committed_membership().unwrap_or(Membership::of_all(self.plan.nodes));
         let mut drawn: Vec<(bool, u64, bool, NodeId)> = NodeId::all(self.plan.nodes)
             .map(|node| {
                 let mut choice = self.choices.of_node(Kind::Heal, node);
