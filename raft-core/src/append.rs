@@ -6,6 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
 use crate::effect::{Effect, FatalError};
+use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round};
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message};
 use crate::raft::{Raft, Role};
@@ -86,19 +87,23 @@ impl<P: Command, R: Rng> Raft<P, R> {
         if first <= self.commit_index {
             return Err(FatalError::CommittedEntryConflict { index: first });
         }
-        let mut has_membership_changed = false;
+        let missing = append.entries.slice(offset..append.entries.len());
+        let is_about_members = |entry: &Entry<P>| matches!(entry.payload, Payload::Membership(_));
+        let changes_membership = self.membership_index() >= first || missing.iter().any(is_about_members);
+        let membership_before = changes_membership.then(|| self.membership().clone());
         if first <= self.log.last_index() {
             self.log.truncate_from(first);
             self.durability.truncated_from(first);
             // A configuration that was never committed is taken back with its entry (dissertation §4.1).
-            has_membership_changed = self.memberships.truncate_from(first);
+            self.memberships.truncate_from(first);
         }
-        let missing = append.entries.slice(offset..append.entries.len());
         self.log.extend(&missing);
-        has_membership_changed |= self.find_memberships(first);
         self.note_log_write(first, missing);
-        if has_membership_changed {
-            self.announce_membership(effects);
+        if let Some(before) = membership_before {
+            self.find_memberships(first);
+            if *self.membership() != before {
+                self.announce_membership(effects);
+            }
         }
         Ok(())
     }

@@ -264,7 +264,9 @@ impl fmt::Display for ConfigError {
             Self::HeartbeatTooSlow => {
                 write!(f, "the heartbeat interval is not shorter than the shortest election timeout")
             }
-            Self::ClockDriftTooLarge { drift_ppm } => write!(f, "no lease holds with clocks that drift {drift_ppm} ppm"),
+            Self::ClockDriftTooLarge { drift_ppm } => {
+                write!(f, "no lease holds with clocks that drift {drift_ppm} ppm")
+            }
             Self::LeaseWithoutCheckQuorum => write!(f, "leases need check_quorum"),
             Self::BoundZero { field } => write!(f, "{field} is 0"),
             Self::RestoredLogApart { base, snapshot } => {

@@ -13,6 +13,7 @@ use crate::snapshot::{Snapshot, SnapshotId};
 /// One thing to do. Effects come in order, and each may be carried out on sight: whatever must wait
 /// for a write is withheld by the core until [`Input::Persisted`](crate::Input::Persisted).
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Effect<P> {
     /// Make this durable, then say so.
     Persist(Persist<P>),
@@ -99,6 +100,7 @@ pub enum Effect<P> {
 /// One atomic write: after a crash it is there whole or, while unacknowledged, not at all; entries may also
 /// survive as a prefix if what stands beside them does.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Persist<P> {
     /// Names the write in [`Input::Persisted`](crate::Input::Persisted).
     pub sequence: Sequence,
@@ -112,6 +114,7 @@ pub struct Persist<P> {
 
 /// A change of the stored log: drop `first` and everything after it, then store `entries` from `first` on.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogWrite<P> {
     /// The index of the first of `entries`.
     pub first: LogIndex,
@@ -121,6 +124,7 @@ pub struct LogWrite<P> {
 
 /// A change of the stored snapshots.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum SnapshotWrite {
     /// `snapshot`, which the application took, is the node's latest; entries up to `base` are not needed any more.
     Taken {
@@ -147,6 +151,7 @@ pub enum SnapshotWrite {
 
 /// How a proposal ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ProposalOutcome {
     /// The entry is committed, and the [`Effect::Apply`] that covers it came before. Of a change through a joint
@@ -168,6 +173,7 @@ pub enum ProposalOutcome {
 
 /// Why a proposal was refused at once.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum RejectReason {
     /// Only the leader takes proposals.
@@ -196,6 +202,7 @@ pub enum RejectReason {
 
 /// How a read ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum ReadOutcome {
     /// The state machine is fit to answer: every [`Effect::Apply`] up to `index` came before.
@@ -214,6 +221,7 @@ pub enum ReadOutcome {
 
 /// How a leadership transfer ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum TransferOutcome {
     /// It was not even begun.
@@ -230,6 +238,7 @@ pub enum TransferOutcome {
 
 /// Why a leadership transfer was refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum TransferReject {
     /// Only the leader hands leadership over.
@@ -245,6 +254,7 @@ pub enum TransferReject {
 
 /// The roles (§5.1; pre-candidates: dissertation §9.6).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RoleName {
     /// Answers leaders and candidates.
     Follower,
@@ -258,6 +268,7 @@ pub enum RoleName {
 
 /// A rule of this node's own that was found broken: a bug in the core, a peer that lies, or a disk that lied.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum FatalError {
     /// A leader's append contradicts an entry that is committed here (§5.4).
@@ -293,7 +304,10 @@ impl fmt::Display for FatalError {
                 write!(f, "the leader's log contradicts the committed entry {index}")
             }
             Self::IndexOrder { compacted, applied, committed, last } => {
-                write!(f, "compacted {compacted}, applied {applied} <= committed {committed} <= last {last} does not hold")
+                write!(
+                    f,
+                    "compacted {compacted}, applied {applied} <= committed {committed} <= last {last} does not hold"
+                )
             }
             Self::LogLost { acknowledged, durable } => {
                 write!(f, "entries up to {acknowledged} were acknowledged, and the log ends at {durable}")

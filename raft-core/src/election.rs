@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
 use crate::effect::Effect;
-use crate::entry::Payload;
+use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::leadership::Leader;
 use crate::message::{Message, RequestVote, RequestVoteReply, TimeoutNow};
@@ -17,8 +17,8 @@ use crate::time::Time;
 impl<P: Command, R: Rng> Raft<P, R> {
     /// Nobody has led for an election timeout (§5.2).
     pub(crate) fn election_timeout_elapsed(&mut self, effects: &mut Vec<Effect<P>>) {
-        if !self.membership().is_voter(self.config.id) {
-            // Who does not vote does not campaign, and waits to hear from whoever leads.
+        if !self.may_campaign() {
+            // Who does not vote waits to hear from whoever leads.
             self.role = Role::Follower(Follower::new(None, Time::NEVER, self.role.matched()));
             self.announce_role(effects);
             return;
@@ -36,6 +36,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    /// Whether this node votes in a configuration that may still be the last one.
+    ///
+    /// That it is left out of a later one does not matter until that is committed: it may be the only one that has the
+    /// entry and can bring it about, not counting its own vote (dissertation §4.2.2).
+    fn may_campaign(&self) -> bool {
+        self.memberships.open_since(self.commit_index).any(|membership| membership.is_voter(self.config.id))
+    }
+
     /// Begins a term, with a vote for itself.
     pub(crate) fn stand_for_election(&mut self, is_transfer: bool, effects: &mut Vec<Effect<P>>) {
         self.term = self.term.next();
@@ -51,7 +59,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn receive_timeout_now(&mut self, request: TimeoutNow, effects: &mut Vec<Effect<P>>) {
         let is_current = request.term == self.term && self.term < Term::LIMIT;
         let can_take_over = match self.role {
-            Role::Follower(_) | Role::PreCandidate(_) => self.membership().is_voter(self.config.id),
+            Role::Follower(_) | Role::PreCandidate(_) => self.may_campaign(),
             Role::Candidate(_) | Role::Leader(_) => false,
         };
         if is_current && can_take_over {
@@ -95,7 +103,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     /// Whether a log that ends at `last` may lead (§5.4.1), and whether this node yields to its owner's `priority`.
     pub(crate) fn finds_up_to_date(&self, last: LogPosition, priority: u32) -> bool {
         let own = self.log.last_position();
-        let yields = priority >= self.config.priority || !self.membership().is_voter(self.config.id);
+        let yields = priority >= self.config.priority || !self.may_campaign();
         // Priority decides among equals only: whoever has more of the log is never turned away for it.
         last.is_up_to_date_with(own) && (yields || last != own)
     }
@@ -166,7 +174,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     fn become_leader(&mut self, effects: &mut Vec<Effect<P>>) {
         let uncommitted = self.log.slice(self.commit_index.next()..=self.log.last_index());
-        let uncommitted_bytes = uncommitted.iter().map(|entry| entry.size_bytes()).sum();
+        let uncommitted_bytes = uncommitted.iter().map(Entry::size_bytes).sum();
         let term_start = self.log.last_index().next();
         self.role = Role::Leader(Leader::new(&self.config, self.now, term_start, uncommitted_bytes));
         self.align_followers();

@@ -10,6 +10,7 @@ use crate::membership::Membership;
 
 /// One entry of the log. Its index is its place: see [`Log`](crate::Log).
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry<P> {
     /// The term of the leader that created it.
     pub term: Term,
@@ -19,6 +20,7 @@ pub struct Entry<P> {
 
 /// What an entry carries.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload<P> {
     /// Nothing: the first entry of a leader's term, which lets it commit what its predecessors left (§8).
     Noop,
@@ -117,5 +119,20 @@ impl<P: PartialEq> PartialEq for Entries<P> {
 impl<P: fmt::Debug> fmt::Debug for Entries<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<P: serde::Serialize> serde::Serialize for Entries<P> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl<'de, P: serde::Deserialize<'de>> serde::Deserialize<'de> for Entries<P> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let entries = alloc::vec::Vec::<Entry<P>>::deserialize(deserializer)?;
+        Ok(entries.into_iter().collect())
     }
 }

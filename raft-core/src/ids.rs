@@ -4,32 +4,39 @@ use core::fmt;
 
 /// A server of the cluster. Ids are given by the operator and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct NodeId(pub u64);
 
 /// A term: Raft's logical clock (§5.1). 0 is the term before any election.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Term(pub u64);
 
 /// A position in the log. The first entry has index 1; 0 is the place before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogIndex(pub u64);
 
 /// The caller's name for a proposal, given back with its outcome. Any number; the core never interprets it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ProposalId(pub u64);
 
 /// The caller's name for a read, given back with its outcome. Any number; the core never interprets it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReadId(pub u64);
 
 /// Counts the rounds of a leader's term: what carries a round's number was sent after the round began. From 1.
 ///
 /// A round that a quorum has answered proves that its sender still led when the round began (§6.4, §8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Round(pub u64);
 
 /// Counts the writes one incarnation has asked for, from 1.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Sequence(pub u64);
 
 impl Term {
@@ -68,6 +75,7 @@ impl LogIndex {
 
 /// An entry's place and term. Two logs that share a position agree on everything up to it (§5.3).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogPosition {
     /// Where.
     pub index: LogIndex,
@@ -89,6 +97,7 @@ impl LogPosition {
 
 /// What a vote is worth after a crash: the latest term seen, and who got the vote in it (Figure 2).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TermAndVote {
     /// The latest term this server has seen.
     pub term: Term,

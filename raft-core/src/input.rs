@@ -11,6 +11,7 @@ use crate::snapshot::SnapshotId;
 
 /// One thing that happened, or that somebody wants.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Input<P> {
     /// A message arrived. The driver vouches for `from`.
     Receive {
@@ -85,6 +86,7 @@ pub enum Input<P> {
 
 /// How the leader makes sure, before a read, that it still leads (dissertation §6.4).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum ReadMode {
     /// A quorum answers a round of heartbeats that began after the read arrived (§6.4). Trusts no clock.
     ReadIndex,
@@ -96,6 +98,7 @@ pub enum ReadMode {
 
 /// Why an input was refused. The node is exactly as it was before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum InputError {
     /// The node cannot have sent itself a message.

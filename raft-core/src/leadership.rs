@@ -179,7 +179,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
             return;
         }
         let busy_since = self.durability.oldest_submitted_at().unwrap_or(self.now);
-        leader.review_deadline = heard_at.min(busy_since).after(patience).max(self.now.after(self.config.heartbeat_interval));
+        leader.review_deadline =
+            heard_at.min(busy_since).after(patience).max(self.now.after(self.config.heartbeat_interval));
         if busy_since.after(patience) <= self.now {
             self.offer_leadership(effects);
         }

@@ -2,25 +2,33 @@
 //!
 //! One server is one [`Raft`]. It has no clock, no threads, no I/O and no randomness of its own: a driver
 //! tells it what happened, one [`Input`] at a time, and carries out the [`Effect`]s that come back.
-//! Implemented is Figure 2 of ["In Search of an Understandable Consensus
-//! Algorithm"](https://raft.github.io/raft.pdf) (Ongaro and Ousterhout 2014); `§` in this crate means a
-//! section of it.
+//!
+//! Implemented is all of Raft: ["In Search of an Understandable Consensus Algorithm"](https://raft.github.io/raft.pdf)
+//! (Ongaro and Ousterhout 2014; `§` in this crate means a section of it) and what Ongaro's
+//! [dissertation](https://github.com/ongardie/dissertation) adds: pre-votes (§9.6), the check for a quorum (§6.2),
+//! leadership transfer (§3.10), membership changes with learners (chapter 4), snapshots (chapter 5) and reads without
+//! the log (§6.4). `examples/three_nodes.rs` is the shortest driver there is, and the place to begin.
 //!
 //! # The driver's contract
 //!
 //! ```text
-//! Raft::new(config, what the disk holds, now, rng)
+//! Raft::new(&config, what the disk holds, now, rng)
 //!
 //! loop:
-//!     wait for a message, a proposal, a completed write, or next_deadline()
+//!     wait for a message, a request, a completed write, or next_deadline()
 //!     raft.step(now, input, &mut effects)
 //!     for each effect, in order:
-//!         Persist         start the write; when it is durable: step(Persisted { sequence })
-//!         Send            put it on the wire
-//!         Apply           apply raft.log().slice(first..=last) to the state machine
-//!         ProposalOutcome answer the client
-//!         RoleChanged     tell whoever watches
-//!         Fatal           stop: the node's own rules are broken
+//!         Persist            start the write; when it is durable: step(Persisted { sequence })
+//!         Send               put it on the wire
+//!         Apply              apply raft.log().slice(first..=last) to the state machine
+//!         RestoreSnapshot    put the snapshot, which is durable now, in the state machine's place
+//!         LoadSnapshotChunk  read a part of a snapshot; then: step(SnapshotChunkLoaded { .. })
+//!         ProposalOutcome    answer the client
+//!         ReadOutcome        answer the client, from the state machine as it is now
+//!         TransferOutcome    answer the operator
+//!         RoleChanged, MembershipChanged    tell whoever watches
+//!         FollowerLostLog    alarm the operator: a disk lied
+//!         Fatal              stop: the node's own rules are broken
 //! ```
 //!
 //! - **Time** is the node's own monotonic clock, in nanoseconds ([`Time`]). There are no ticks: an idle follower
@@ -30,8 +38,33 @@
 //!   driver cannot get the order of writing and sending wrong.
 //! - **Writes complete in order**, each whole. `Persisted` is cumulative, so that one fsync may cover many.
 //! - **Messages** may be lost, delayed, duplicated and reordered, never forged: the driver vouches for the sender.
-//! - **Every proposal ends in exactly one outcome** while the process lives.
+//! - **Every proposal, read and transfer ends in exactly one outcome** while the process lives.
 //! - **No input panics.** Nonsense is refused with an [`InputError`] and changes nothing.
+//!
+//! # Restarts
+//!
+//! [`Restored`] is what the disk holds: the sum of all writes that were reported durable, and of those that happened to
+//! survive. The driver restores its state machine from the snapshot named there before it steps the node; entries after
+//! it are applied again. A node that lost its disk is a new node: it needs a new id, and starts with
+//! [`Config::joining`].
+//!
+//! # Snapshots
+//!
+//! The application decides when to take one. It writes the bytes, and says so with [`Input::SnapshotTaken`]; the
+//! [`Persist`] that follows drops what the log needs no more ([`SnapshotWrite::Taken`]). A follower that lacks what was
+//! dropped is sent the bytes in parts, which it stages with [`SnapshotWrite::Chunk`]. Keep the latest snapshot, and those
+//! that [`Raft::snapshots_in_use`] names.
+//!
+//! # Members
+//!
+//! The cluster begins with the members of [`Config::voters`] and [`Config::learners`]; from then on the log says who they
+//! are. [`Input::ChangeMembership`] takes any number of changes at once and goes through a joint configuration where more
+//! than one voter comes or goes. [`MemberChange::AddVoterOnceCaughtUp`] is the safe way to add one.
+//!
+//! # Reads
+//!
+//! [`Input::Read`] costs a round of heartbeats, shared with all reads that wait, or with a lease nothing. A follower asks
+//! its leader and then serves the read itself. Leases trust clocks: see [`Config::lease_clock_drift_ppm`].
 //!
 //! # One server alone
 //!
@@ -53,7 +86,7 @@
 //! }
 //! raft.step(deadline, Input::Propose { id: ProposalId(2), command: "x = 2" }, &mut effects)?;
 //! assert_eq!(raft.leader(), Some(NodeId(1)));
-//! assert_eq!(raft.log().last_index().0, 2, "the leader's no-op and the command");
+//! assert_eq!(raft.log().last_index().0, 2, "who the members are, and the command");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

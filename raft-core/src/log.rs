@@ -166,7 +166,10 @@ mod tests {
                     assert_eq!(cut.last_at_or_below(position(index, term)), visible, "{index}/{term}");
                 }
             }
-            assert_eq!(cut.slice(LogIndex(0)..=LogIndex(9)), &whole.slice(LogIndex(0)..=LogIndex(9))[compacted as usize..]);
+            assert_eq!(
+                cut.slice(LogIndex(0)..=LogIndex(9)),
+                &whole.slice(LogIndex(0)..=LogIndex(9))[compacted as usize..]
+            );
         }
     }
 

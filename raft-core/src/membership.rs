@@ -13,6 +13,8 @@ use crate::ids::{LogIndex, NodeId};
 ///
 /// The empty membership, [`Membership::default`], is that of a node that waits to be added to a running cluster.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(try_from = "Vec<Member>", into = "Vec<Member>"))]
 pub struct Membership {
     // By id, each once.
     members: Vec<Member>,
@@ -20,6 +22,7 @@ pub struct Membership {
 
 /// One server of the cluster.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Which.
     pub id: NodeId,
@@ -29,6 +32,7 @@ pub struct Member {
 
 /// What a member is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberRole {
     /// Votes; in a joint configuration, in both halves.
     Voter,
@@ -48,6 +52,7 @@ pub enum MemberRole {
 
 /// One part of a change of membership.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberChange {
     /// The node votes from now on: a new member, or a learner promoted at once.
     AddVoter(NodeId),
@@ -71,6 +76,7 @@ impl MemberChange {
 
 /// What is wrong with a membership or a change of one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub enum MembershipError {
     /// The node is named twice.
@@ -105,6 +111,28 @@ impl fmt::Display for MembershipError {
 
 impl core::error::Error for MembershipError {}
 
+impl TryFrom<Vec<Member>> for Membership {
+    type Error = MembershipError;
+
+    /// The membership of these members, in any order.
+    ///
+    /// # Errors
+    /// Where a node is named twice.
+    fn try_from(mut members: Vec<Member>) -> Result<Self, MembershipError> {
+        members.sort_unstable_by_key(|member| member.id);
+        match members.windows(2).find(|pair| pair[0].id == pair[1].id) {
+            Some(pair) => Err(MembershipError::Repeated(pair[0].id)),
+            None => Ok(Self { members }),
+        }
+    }
+}
+
+impl From<Membership> for Vec<Member> {
+    fn from(membership: Membership) -> Self {
+        membership.members
+    }
+}
+
 impl Membership {
     /// A membership that is not joint.
     ///
@@ -117,12 +145,7 @@ impl Membership {
         let voters = voters.into_iter().map(|id| Member { id, role: MemberRole::Voter });
         let learner = MemberRole::Learner { is_promoted: false };
         let learners = learners.into_iter().map(|id| Member { id, role: learner });
-        let mut members: Vec<Member> = voters.chain(learners).collect();
-        members.sort_unstable_by_key(|member| member.id);
-        match members.windows(2).find(|pair| pair[0].id == pair[1].id) {
-            Some(pair) => Err(MembershipError::Repeated(pair[0].id)),
-            None => Ok(Self { members }),
-        }
+        voters.chain(learners).collect::<Vec<_>>().try_into()
     }
 
     /// All members, by id.
@@ -286,21 +309,130 @@ impl Memberships {
         &self.known[after.saturating_sub(1)].1
     }
 
+    /// Those that may yet turn out to be the last one, where the log is committed up to `committed`: the one that holds
+    /// there, and all after it.
+    pub(crate) fn open_since(&self, committed: LogIndex) -> impl Iterator<Item = &Membership> {
+        let after = self.known.partition_point(|(from, _)| *from <= committed);
+        self.known[after.saturating_sub(1)..].iter().map(|(_, membership)| &**membership)
+    }
+
     pub(crate) fn push(&mut self, index: LogIndex, membership: Arc<Membership>) {
         self.known.push((index, membership));
     }
 
-    /// The log was cut at `first`: what stood there and after never held. Returns whether anything did.
-    pub(crate) fn truncate_from(&mut self, first: LogIndex) -> bool {
+    /// The log was cut at `first`: what stood there and after never held.
+    pub(crate) fn truncate_from(&mut self, first: LogIndex) {
         let kept = self.known.partition_point(|(index, _)| *index < first).max(1);
-        let is_any = kept < self.known.len();
         self.known.truncate(kept);
-        is_any
     }
 
     /// Nothing before `index` can be rolled back any more, and nobody will ask for it.
     pub(crate) fn forget_before(&mut self, index: LogIndex) {
         let after = self.known.partition_point(|(from, _)| *from <= index);
         self.known.drain(..after.saturating_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+
+    fn members(voters: &[u64], learners: &[u64]) -> Membership {
+        let ids = |ids: &[u64]| ids.iter().copied().map(NodeId).collect::<Vec<_>>();
+        Membership::new(ids(voters), ids(learners)).expect("each once")
+    }
+
+    fn ids(of: impl Iterator<Item = NodeId>) -> Vec<u64> {
+        of.map(|id| id.0).collect()
+    }
+
+    #[test]
+    fn one_voter_more_or_less_needs_no_joint_configuration() {
+        let three = members(&[1, 2, 3], &[4]);
+        for (change, after) in [
+            (MemberChange::AddVoter(NodeId(5)), members(&[1, 2, 3, 5], &[4])),
+            (MemberChange::AddVoter(NodeId(4)), members(&[1, 2, 3, 4], &[])),
+            (MemberChange::Remove(NodeId(2)), members(&[1, 3], &[4])),
+            (MemberChange::AddLearner(NodeId(2)), members(&[1, 3], &[2, 4])),
+            (MemberChange::Remove(NodeId(4)), members(&[1, 2, 3], &[])),
+        ] {
+            assert_eq!(three.changed(&[change]), Ok(after), "{change:?}");
+        }
+    }
+
+    #[test]
+    fn a_simple_change_is_what_its_joint_form_ends_in() {
+        let three = members(&[1, 2, 3], &[4]);
+        let (add, remove) = (MemberChange::AddVoter(NodeId(5)), MemberChange::Remove(NodeId(2)));
+        let joint = three.changed(&[add, remove]).expect("a change that makes sense");
+        assert!(joint.is_joint());
+        let one_by_one = three.changed(&[add]).and_then(|next| next.changed(&[remove])).expect("two changes");
+        assert_eq!(joint.left_joint(), one_by_one);
+    }
+
+    #[test]
+    fn a_joint_configuration_has_the_old_voters_and_the_new() {
+        let changes =
+            [MemberChange::Remove(NodeId(1)), MemberChange::AddLearner(NodeId(2)), MemberChange::AddVoter(NodeId(4))];
+        let joint = members(&[1, 2, 3], &[4, 5]).changed(&changes).expect("a change that makes sense");
+        assert_eq!(
+            (ids(joint.voters()), ids(joint.outgoing()), ids(joint.learners())),
+            (vec![3, 4], vec![1, 2, 3], vec![5])
+        );
+        let after = joint.left_joint();
+        assert_eq!(
+            (ids(after.voters()), ids(after.outgoing()), ids(after.learners())),
+            (vec![3, 4], vec![], vec![2, 5])
+        );
+        assert_eq!(joint.changed(&[MemberChange::Remove(NodeId(3))]), Err(MembershipError::IsJoint));
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_name() {
+        use MemberChange::{AddLearner, AddVoter, AddVoterOnceCaughtUp, Remove};
+        let n = NodeId;
+        for (changes, error) in [
+            (vec![AddVoter(n(1))], MembershipError::AlreadyVoter(n(1))),
+            (vec![AddVoterOnceCaughtUp(n(1))], MembershipError::AlreadyVoter(n(1))),
+            (vec![AddLearner(n(3))], MembershipError::AlreadyLearner(n(3))),
+            (vec![Remove(n(9))], MembershipError::NotAMember(n(9))),
+            (vec![Remove(n(1)), AddVoter(n(1))], MembershipError::Repeated(n(1))),
+            (vec![Remove(n(1)), Remove(n(2))], MembershipError::NoVoterLeft),
+            (vec![], MembershipError::NoChange),
+        ] {
+            assert_eq!(members(&[1, 2], &[3]).changed(&changes), Err(error), "{changes:?}");
+        }
+        assert_eq!(Membership::new([n(1), n(2)], [n(1)]), Err(MembershipError::Repeated(n(1))));
+    }
+
+    #[test]
+    fn configurations_are_taken_back_any_number_deep() {
+        let at = |voters: &[u64]| Arc::new(members(voters, &[]));
+        let mut known = Memberships::new(LogIndex(0), at(&[1]));
+        for (index, voters) in [(3, vec![1, 2]), (5, vec![1, 2, 3]), (9, vec![2, 3])] {
+            known.push(LogIndex(index), at(&voters));
+        }
+        assert_eq!(
+            (known.at(LogIndex(2)), known.at(LogIndex(5)), known.at(LogIndex(8))),
+            (&at(&[1]), &at(&[1, 2, 3]), &at(&[1, 2, 3]))
+        );
+        known.truncate_from(LogIndex(5));
+        assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
+        known.truncate_from(LogIndex(1));
+        assert_eq!(known.latest(), (LogIndex(0), &at(&[1])));
+    }
+
+    #[test]
+    fn what_a_snapshot_holds_cannot_be_taken_back() {
+        let at = |voters: &[u64]| Arc::new(members(voters, &[]));
+        let mut known = Memberships::new(LogIndex(0), at(&[1]));
+        known.push(LogIndex(3), at(&[1, 2]));
+        known.push(LogIndex(7), at(&[1, 2, 3]));
+        known.forget_before(LogIndex(6));
+        assert_eq!(known.at(LogIndex(6)), &at(&[1, 2]));
+        known.truncate_from(LogIndex(4));
+        assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
     }
 }

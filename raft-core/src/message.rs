@@ -8,6 +8,7 @@ use crate::snapshot::{Snapshot, SnapshotId};
 
 /// A message between two servers.
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Message<P> {
     /// A server asks whether it would be elected.
     PreVote(PreVote),
@@ -74,6 +75,7 @@ impl<P> Message<P> {
 /// A server, the sender, asks whether it would get a vote, before it disturbs anybody with a new term
 /// (dissertation §9.6).
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PreVote {
     /// The term that the sender would campaign in: the one after its own.
     pub term: Term,
@@ -85,6 +87,7 @@ pub struct PreVote {
 
 /// The answer to [`PreVote`]. It promises nothing.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PreVoteReply {
     /// Where granted, the term that was asked about; where refused, the voter's own, so that a server that is
     /// behind learns of it.
@@ -95,6 +98,7 @@ pub struct PreVoteReply {
 
 /// A candidate, the sender, asks for a vote (§5.2).
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVote {
     /// The candidate's term.
     pub term: Term,
@@ -109,6 +113,7 @@ pub struct RequestVote {
 
 /// The answer to [`RequestVote`].
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct RequestVoteReply {
     /// The voter's term.
     pub term: Term,
@@ -118,6 +123,7 @@ pub struct RequestVoteReply {
 
 /// The leader, the sender, replicates entries (§5.3).
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntries<P> {
     /// The leader's term.
     pub term: Term,
@@ -135,6 +141,7 @@ pub struct AppendEntries<P> {
 
 /// The answer to [`AppendEntries`].
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct AppendEntriesReply {
     /// The follower's term.
     pub term: Term,
@@ -147,6 +154,7 @@ pub struct AppendEntriesReply {
 
 /// What became of an append.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum AppendOutcome {
     /// The follower's log agrees with the leader's.
     Accepted {
@@ -171,6 +179,7 @@ pub enum AppendOutcome {
 
 /// The leader, the sender, sends a part of a snapshot to a follower that lacks what has been compacted (§7).
 #[derive(Clone, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshot {
     /// The leader's term.
     pub term: Term,
@@ -186,6 +195,7 @@ pub struct InstallSnapshot {
 
 /// The answer to [`InstallSnapshot`].
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct InstallSnapshotReply {
     /// The follower's term.
     pub term: Term,
@@ -199,6 +209,7 @@ pub struct InstallSnapshotReply {
 
 /// The leader, the sender, asks the receiver to campaign at once (dissertation §3.10).
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TimeoutNow {
     /// The leader's term.
     pub term: Term,
@@ -207,6 +218,7 @@ pub struct TimeoutNow {
 /// A follower, the sender, asks its leader up to where it must have applied the log to serve a read (§6.4 of the
 /// dissertation).
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReadIndex {
     /// The follower's term.
     pub term: Term,
@@ -218,6 +230,7 @@ pub struct ReadIndex {
 
 /// The answer to [`ReadIndex`].
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct ReadIndexReply {
     /// The leader's term.
     pub term: Term,
@@ -229,6 +242,7 @@ pub struct ReadIndexReply {
 
 /// The leader, the sender, has proof that the receiver lost entries which it had acknowledged.
 #[derive(Clone, Copy, PartialEq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct LogLost {
     /// The leader's term.
     pub term: Term,

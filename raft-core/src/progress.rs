@@ -60,8 +60,18 @@ pub struct SnapshotTransfer {
     sent: u64,
     /// What may be sent before the next heartbeat.
     budget: u64,
+    /// Whether the part that follows `acknowledged` is to be sent again, and whether it has been.
+    repeat: Repeat,
     /// Heartbeats since the follower last acknowledged anything new.
     silent_heartbeats: u32,
+}
+
+/// Whether one part of a snapshot is to be sent again ahead of its turn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Repeat {
+    NotNeeded,
+    Due,
+    Done,
 }
 
 /// What a leader makes of a follower's refusal of an append.
@@ -202,6 +212,7 @@ impl Progress {
             acknowledged: 0,
             sent: 0,
             budget,
+            repeat: Repeat::NotNeeded,
             silent_heartbeats: 0,
         });
     }
@@ -253,6 +264,13 @@ const SILENCE_TO_START_OVER: u32 = 8;
 impl SnapshotTransfer {
     /// The part to send next, as offset and length, if the window and the rate allow one now.
     pub(crate) fn next_chunk(&mut self, settings: &Settings) -> Option<(u64, u64)> {
+        if self.repeat == Repeat::Due && self.budget > 0 && self.acknowledged < self.sent {
+            self.repeat = Repeat::Done;
+            let left = self.sent - self.acknowledged;
+            let length = left.min(settings.snapshot_chunk_bytes).min(self.budget);
+            self.budget -= length;
+            return Some((self.acknowledged, length));
+        }
         let is_first = self.sent == 0 && self.snapshot.size == 0;
         let is_done = self.sent >= self.snapshot.size && !is_first;
         if is_done || self.budget == 0 || self.sent - self.acknowledged >= settings.snapshot_bytes_in_flight {
@@ -268,11 +286,17 @@ impl SnapshotTransfer {
     }
 
     /// `received` bytes are durable on the follower.
+    ///
+    /// The same said twice means that a part arrived which does not come next: the one that does is late or lost. It is
+    /// sent again at once, but only once.
     pub(crate) fn acknowledged(&mut self, received: u64) {
         if received > self.acknowledged {
             self.acknowledged = received;
             self.sent = self.sent.max(received);
+            self.repeat = Repeat::NotNeeded;
             self.silent_heartbeats = 0;
+        } else if received == self.acknowledged && self.repeat == Repeat::NotNeeded {
+            self.repeat = Repeat::Due;
         }
     }
 
@@ -282,6 +306,7 @@ impl SnapshotTransfer {
         self.silent_heartbeats += 1;
         if self.silent_heartbeats.is_multiple_of(SILENCE_TO_RESEND) {
             self.sent = self.acknowledged;
+            self.repeat = Repeat::NotNeeded;
         }
         if self.silent_heartbeats >= SILENCE_TO_START_OVER {
             (self.acknowledged, self.sent, self.silent_heartbeats) = (0, 0, 0);

@@ -92,15 +92,54 @@ mod tests {
         assert_eq!(vote_result(1, 1, 0), VoteResult::Won);
     }
 
+    /// What a joint configuration asks for, word for word: a majority of the old half and one of the new.
+    fn wins_by_definition(membership: &Membership, granted: &[NodeId]) -> bool {
+        let half = |voters: Vec<NodeId>| {
+            let said_yes = voters.iter().filter(|voter| granted.contains(voter)).count();
+            2 * said_yes > voters.len()
+        };
+        let new = half(membership.voters().collect());
+        if membership.is_joint() { new && half(membership.outgoing().collect()) } else { new }
+    }
+
+    #[test]
+    fn an_election_agrees_with_counting_in_every_joint_configuration_of_four() {
+        use crate::membership::{Member, MemberRole};
+        let roles = [
+            None,
+            Some(MemberRole::Voter),
+            Some(MemberRole::Incoming),
+            Some(MemberRole::Outgoing { becomes_learner: false }),
+            Some(MemberRole::Learner { is_promoted: false }),
+        ];
+        for code in 0..5usize.pow(4) {
+            let member =
+                |place: u32| Some(Member { id: NodeId(u64::from(place)), role: roles[code / 5usize.pow(place) % 5]? });
+            let members: Vec<Member> = (0..4).filter_map(member).collect();
+            let membership = Membership::try_from(members).expect("each once");
+            if membership.voters().next().is_none() || membership.is_joint() && membership.outgoing().next().is_none() {
+                continue;
+            }
+            for granted in 0..16u64 {
+                let granted: Vec<NodeId> = (0..4).filter(|bit| granted >> bit & 1 == 1).map(NodeId).collect();
+                let mut tally = Tally::default();
+                for voter in (0..4).map(NodeId) {
+                    tally.count(voter, granted.contains(&voter));
+                }
+                let has_won = tally.result(&membership) == VoteResult::Won;
+                assert_eq!(has_won, wins_by_definition(&membership, &granted), "{membership:?} {granted:?}");
+            }
+        }
+    }
+
     #[test]
     fn reached_by_majority_agrees_with_counting() {
         // Every assignment of 0..=3 to up to 5 voters, against the definition.
         for voters in 1..=5u32 {
             for code in 0..4u64.pow(voters) {
                 let mut reached: Vec<u64> = (0..voters).map(|voter| code / 4u64.pow(voter) % 4).collect();
-                let counted = (0..=3)
-                    .rev()
-                    .find(|number| 2 * reached.iter().filter(|r| *r >= number).count() > voters as usize);
+                let counted =
+                    (0..=3).rev().find(|number| 2 * reached.iter().filter(|r| *r >= number).count() > voters as usize);
                 assert_eq!(Some(reached_by_majority(&mut reached)), counted);
             }
         }

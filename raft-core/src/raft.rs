@@ -149,7 +149,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let memberships = Memberships::new(applied, membership);
         let is_restarted = term_and_vote.term > Term(0);
         // A leader's lease may rest on what this node said before it was restarted.
-        let silence = if is_restarted && settings.lease.is_some() { settings.longest_election_timeout } else { Span(0) };
+        let silence =
+            if is_restarted && settings.lease.is_some() { settings.longest_election_timeout } else { Span(0) };
         let mut raft = Self {
             rng,
             now,

@@ -16,12 +16,7 @@ use crate::progress::Progress;
 use crate::raft::{Raft, Role};
 
 impl<P: Command, R: Rng> Raft<P, R> {
-    pub(crate) fn change_membership(
-        &mut self,
-        id: ProposalId,
-        changes: &[MemberChange],
-        effects: &mut Vec<Effect<P>>,
-    ) {
+    pub(crate) fn change_membership(&mut self, id: ProposalId, changes: &[MemberChange], effects: &mut Vec<Effect<P>>) {
         match self.next_membership(changes) {
             Ok(next) => {
                 let index = self.append_membership(next, effects);
@@ -66,17 +61,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
         index
     }
 
-    /// Takes note of the memberships in the log from `first` on. Returns whether there are any.
-    pub(crate) fn find_memberships(&mut self, first: LogIndex) -> bool {
+    /// Takes note of the memberships in the log from `first` on.
+    pub(crate) fn find_memberships(&mut self, first: LogIndex) {
         let entries = self.log.slice(first..=self.log.last_index());
-        let mut is_any = false;
         for (index, entry) in (first.0..).map(LogIndex).zip(entries) {
             if let Payload::Membership(membership) = &entry.payload {
                 self.memberships.push(index, membership.clone());
-                is_any = true;
             }
         }
-        is_any
     }
 
     pub(crate) fn announce_membership(&self, effects: &mut Vec<Effect<P>>) {

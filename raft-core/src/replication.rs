@@ -28,14 +28,19 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let Leader { followers, rounds, .. } = leader;
         let follower = &mut followers[place];
         let progress = &mut follower.progress;
-        while progress.next_index() <= self.log.last_index() && progress.has_room(&self.config) {
+        while progress.next_index() <= self.log.last_index() {
             let next = progress.next_index();
             let prev = next.previous();
             let Some(prev_term) = self.log.term_at(prev) else {
-                // What the follower lacks has been compacted (§7).
-                self.send_snapshot_to(place, effects);
+                // What the follower lacks has been compacted (§7), and with it perhaps a probe that is under way.
+                if let Flow::Probe { .. } | Flow::Replicate(_) = progress.flow() {
+                    self.send_snapshot_to(place, effects);
+                }
                 return;
             };
+            if !progress.has_room(&self.config) {
+                return;
+            }
             // Most often this is what the step has just appended: one allocation serves every follower and the disk.
             let entries = match &self.unsaved.log {
                 Some(write) if write.first == next && fits(&write.entries, &self.config) => write.entries.clone(),
@@ -88,9 +93,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let follower = &mut leader.followers[place];
         follower.progress.sent_at = self.now;
         let message = match follower.progress.flow() {
-            Flow::Lost => {
-                Message::LogLost(LogLost { term: self.term, acknowledged: follower.progress.match_index() })
-            }
+            Flow::Lost => Message::LogLost(LogLost { term: self.term, acknowledged: follower.progress.match_index() }),
             Flow::Probe { .. } | Flow::Replicate(_) | Flow::Snapshot(_) => {
                 // The start of the log, which all share, where this log does not reach back so far.
                 let index = follower.progress.next_index().previous();

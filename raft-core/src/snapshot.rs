@@ -7,6 +7,7 @@ use crate::membership::Membership;
 
 /// A snapshot of the state machine: all that its bytes need for company.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Snapshot {
     /// The last entry that it contains.
     pub last: LogPosition,
@@ -29,6 +30,7 @@ impl Snapshot {
 
 /// Which snapshot.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotId {
     /// The last entry that it contains.
     pub last: LogPosition,

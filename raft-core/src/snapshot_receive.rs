@@ -1,7 +1,7 @@
 //! The follower's side of snapshots (§7).
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -23,6 +23,8 @@ pub(crate) struct Staged {
     term: Term,
     received: u64,
     durable: u64,
+    /// Parts that overtook others, by offset. They are staged when it is their turn.
+    early: BTreeMap<u64, Arc<[u8]>>,
     /// The writes under way, and how much is there after each.
     writes: VecDeque<(Sequence, u64)>,
 }
@@ -30,11 +32,30 @@ pub(crate) struct Staged {
 impl Staged {
     /// What a restart left.
     pub(crate) fn restored(snapshot: Arc<Snapshot>, received: u64) -> Self {
-        Self { snapshot, term: Term(0), received, durable: received, writes: VecDeque::new() }
+        Self { snapshot, term: Term(0), received, durable: received, early: BTreeMap::new(), writes: VecDeque::new() }
     }
 
     fn new(snapshot: Arc<Snapshot>) -> Self {
         Self::restored(snapshot, 0)
+    }
+
+    /// All that comes next, now that `data` has come at its turn.
+    fn with_early(&mut self, data: Arc<[u8]>) -> Arc<[u8]> {
+        let mut end = self.received + data.len() as u64;
+        let mut joined = Vec::new();
+        while let Some(entry) = self.early.first_entry().filter(|entry| *entry.key() <= end) {
+            let (offset, early) = entry.remove_entry();
+            // Parts may be cut differently when they are sent again.
+            let is_new = usize::try_from(end - offset).ok().and_then(|known| early.get(known..));
+            if let Some(new) = is_new.filter(|new| !new.is_empty()) {
+                if joined.is_empty() {
+                    joined.extend_from_slice(&data);
+                }
+                joined.extend_from_slice(new);
+                end += new.len() as u64;
+            }
+        }
+        if joined.is_empty() { data } else { joined.into() }
     }
 
     fn written(&mut self, sequence: Sequence) -> bool {
@@ -77,8 +98,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     fn stage(&mut self, from: NodeId, part: InstallSnapshot, effects: &mut Vec<Effect<P>>) {
         let InstallSnapshot { term, snapshot, offset, data, .. } = part;
         let is_same = |staged: &Staged| staged.snapshot.id() == snapshot.id();
-        let is_late =
-            |staged: &Staged| staged.term == term && staged.snapshot.last.index >= snapshot.last.index;
+        let is_late = |staged: &Staged| staged.term == term && staged.snapshot.last.index >= snapshot.last.index;
         match &self.staged {
             Some(staged) if is_same(staged) => {}
             // The same leader has gone on to a later one meanwhile.
@@ -87,14 +107,18 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
         let Some(staged) = &mut self.staged else { return };
         staged.term = term;
-        let is_complete = offset + data.len() as u64 == snapshot.size;
         // A part again, or one too early: the answer tells the leader where to go on.
-        if offset != staged.received || data.is_empty() && !is_complete {
+        if offset != staged.received || data.is_empty() && snapshot.size > 0 {
             let (id, durable) = (snapshot.id(), staged.durable);
+            if offset > staged.received && offset - staged.received < self.config.snapshot_bytes_in_flight {
+                staged.early.insert(offset, data);
+            }
             self.acknowledge_snapshot(from, id, durable, effects);
             return;
         }
+        let data = staged.with_early(data);
         staged.received += data.len() as u64;
+        let is_complete = staged.received == snapshot.size;
         staged.writes.push_back((self.durability.next_sequence(), staged.received));
         let write = SnapshotWrite::Chunk { snapshot: snapshot.clone(), offset, data, is_complete };
         self.unsaved.snapshot = Some(Box::new(write));

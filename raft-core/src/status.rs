@@ -11,6 +11,7 @@ use crate::raft::{Raft, Role};
 
 /// A node at one moment. Made for operators and metrics; costs one allocation on a leader and none elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Status {
     /// The node.
     pub id: NodeId,
@@ -42,6 +43,7 @@ pub struct Status {
 
 /// A follower, as its leader sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct FollowerStatus {
     /// The follower.
     pub id: NodeId,
@@ -55,6 +57,7 @@ pub struct FollowerStatus {
 
 /// How a follower is brought up to date.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum FlowStatus {
     /// The leader looks for where the logs meet.
     Probe,

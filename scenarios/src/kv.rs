@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sim::RequestId;
+use sim::{Access, RequestId};
 
 /// A value: up to 16 bytes of text, stored in place, so that a command is copied as quickly as a number.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,13 @@ impl Value {
         put(b'c');
         bytes.rotate_left(end);
         Self(bytes)
+    }
+
+    /// A number that stands for the value: different values have different ones, but for chance.
+    #[must_use]
+    pub fn digest(self) -> u64 {
+        let number = u128::from_le_bytes(self.0);
+        ((number as u64).rotate_left(29) ^ (number >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     /// The text.
@@ -128,6 +135,9 @@ pub enum Answer {
 pub struct Map(BTreeMap<i64, Value>);
 
 impl Map {
+    /// How many bytes [`encode`](Self::encode) makes of one key and its value.
+    pub const RECORD: usize = size_of::<i64>() + Value::LONGEST;
+
     /// Carries out a command.
     pub fn apply(&mut self, command: &Command) -> Answer {
         match command.verb {
@@ -160,8 +170,8 @@ impl Map {
     /// The map that [`encode`](Self::encode) made `bytes` of; nothing where it did not.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (records, rest) = bytes.as_chunks::<{ 8 + Value::LONGEST }>();
-        let record = |bytes: &[u8; 8 + Value::LONGEST]| {
+        let (records, rest) = bytes.as_chunks::<{ Self::RECORD }>();
+        let record = |bytes: &[u8; Self::RECORD]| {
             let (key, value) = bytes.split_first_chunk()?;
             let value = value.try_into().ok().map(Value).filter(Value::is_text)?;
             Some((i64::from_le_bytes(*key), value))
@@ -176,6 +186,30 @@ impl Command {
     #[must_use]
     pub fn digest(&self) -> u64 {
         u64::from(self.request.client) << 32 | u64::from(self.request.number) | 1 << 63
+    }
+}
+
+impl Command {
+    /// What the simulator's checkers are to know of it.
+    #[must_use]
+    pub fn access(&self) -> Access {
+        let key = self.key as u64;
+        match self.verb {
+            Verb::Insert(value) | Verb::Update(value) => Access::Write { key, value: Some(value.digest()) },
+            Verb::Delete => Access::Write { key, value: None },
+            Verb::View | Verb::Read(_) => Access::Read { key },
+        }
+    }
+}
+
+impl Answer {
+    /// What the simulator's checkers are to know of the answer to a view.
+    #[must_use]
+    pub fn read_value(&self) -> Option<u64> {
+        match self {
+            Self::Value(value) => Some(value.digest()),
+            Self::Done | Self::Deleted | Self::NotFound => None,
+        }
     }
 }
 

@@ -114,7 +114,7 @@ fn the_document_of_a_campaign_has_every_field_that_scripts_rely_on() {
     assert_eq!(document["runs"], 20);
     assert_eq!(document["unknown"], 0);
     assert_eq!(document["version"], env!("CARGO_PKG_VERSION"));
-    for field in ["events", "deliveries", "virtual_ms", "elections", "commits"] {
+    for field in ["events", "deliveries", "virtual_ms", "elections", "commits", "recoveries"] {
         assert!(document[field].as_u64() > Some(0), "{field}");
     }
     assert!(document["wall_ms"].is_u64());

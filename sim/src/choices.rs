@@ -35,6 +35,10 @@ pub enum Kind {
     Client,
     /// How long a client's request or its answer travels. Per client.
     ClientLatency,
+    /// Whether a node is in the core of the healed phase. Per node.
+    Heal,
+    /// What becomes of a node outside it. Per node.
+    HealOutside,
 }
 
 /// The decisions under one key, one after the other.

@@ -5,6 +5,7 @@
 
 use crate::choices::Choice;
 use crate::faults::FaultClass;
+use crate::heal::{Heal, Outside};
 use crate::node::{NodeId, NodeSet};
 use crate::operation::{Operation, OperationClass, TimedOperation};
 use crate::plan::{Clients, DiskPlan, Fault, Network, Plan, TimedFault};
@@ -21,7 +22,13 @@ pub struct Nemesis {
     pub faults: Vec<FaultClass>,
     /// The classes of operations that may be asked for.
     pub operations: Vec<OperationClass>,
-    /// How long a run takes, in longest election timeouts.
+    /// In how many runs in a million each of them is.
+    pub operations_ppm: u32,
+    /// How many runs in a million go on with a healed phase after the faults.
+    pub heal_ppm: u32,
+    /// What may become of the nodes outside the healed core.
+    pub outside: Vec<Outside>,
+    /// How long the faults take, in longest election timeouts.
     pub duration: (u64, u64),
     /// How many clients there are.
     pub clients: (u64, u64),
@@ -41,8 +48,15 @@ impl Nemesis {
         1
     }
 
-    /// A plan for a cluster of `nodes`. Everything is measured in `tempo_ns`, the longest election timeout.
-    pub fn draw<Settings>(&self, choice: &mut Choice, nodes: u8, settings: Settings, tempo_ns: u64) -> Plan<Settings> {
+    /// A plan for a cluster of `nodes`. Everything is measured in the longest of the election timeouts.
+    pub fn draw<Settings>(
+        &self,
+        choice: &mut Choice,
+        nodes: u8,
+        settings: Settings,
+        election_timeout_ns: (u64, u64),
+    ) -> Plan<Settings> {
+        let tempo_ns = election_timeout_ns.1;
         let on: Vec<FaultClass> = self.faults.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
         let is_on = |class| on.contains(&class);
         let duration_ns = choice.within(self.duration) * tempo_ns;
@@ -55,10 +69,32 @@ impl Nemesis {
         let faults = draw_faults(choice, &on, nodes, duration_ns, tempo_ns);
         // Drawn last, so that a class more leaves what goes wrong as it was.
         let asked: Vec<OperationClass> =
-            self.operations.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
+            self.operations.iter().copied().filter(|_| choice.chance_ppm(self.operations_ppm)).collect();
         let members = draw_members(choice, &asked, nodes);
         let operations = draw_operations(choice, &asked, nodes, members, duration_ns, tempo_ns);
-        Plan { nodes, members, duration_ns, settings, network, disk, clock_drift_ppm, clients, faults, operations }
+        let heal =
+            self.draw_heal(choice, election_timeout_ns).filter(|_| is_timely(&network, &disk, election_timeout_ns));
+        Plan {
+            nodes,
+            members,
+            duration_ns,
+            settings,
+            network,
+            disk,
+            clock_drift_ppm,
+            clients,
+            faults,
+            operations,
+            heal,
+        }
+    }
+
+    fn draw_heal(&self, choice: &mut Choice, election_timeout_ns: (u64, u64)) -> Option<Heal> {
+        if !choice.chance_ppm(self.heal_ppm) {
+            return None;
+        }
+        let outside = self.outside.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
+        Some(Heal { election_timeout_ns, catch_up_ns: 0, outside })
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
@@ -69,6 +105,15 @@ impl Nemesis {
             timeout_ns: choice.within((tempo_ns / 2, 4 * tempo_ns)),
         }
     }
+}
+
+/// The timing requirement (§5.6): elections get on only where a vote is asked for and granted in well less than what
+/// sets the servers' timeouts apart, and followers hear their leader in well less than the shortest. What is
+/// drawn for a scenario's own timeouts hardly ever fails it; an operator's own timeouts may.
+fn is_timely(network: &Network, disk: &DiskPlan, election_timeout_ns: (u64, u64)) -> bool {
+    let (shortest_ns, longest_ns) = election_timeout_ns;
+    let vote_ns = network.latency_ns.1 + disk.write_ns.1;
+    2 * vote_ns <= longest_ns - shortest_ns && 2 * network.latency_ns.1 <= shortest_ns
 }
 
 fn draw_network(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool, tempo_ns: u64) -> Network {

@@ -17,6 +17,8 @@ pub(crate) struct Links {
     /// For each sender, who cannot hear it.
     blocked: [NodeSet; MAX_NODES],
     cuts: Vec<Fault>,
+    /// Between these, nothing goes wrong any more.
+    calm: NodeSet,
 }
 
 /// The choices of one link and type of message.
@@ -42,12 +44,15 @@ impl Links {
             links: vec![None; nodes * nodes * message_kinds],
             blocked: [NodeSet::default(); MAX_NODES],
             cuts: Vec::new(),
+            calm: NodeSet::default(),
         }
     }
 
     /// Sends a message on its way.
     pub(crate) fn route(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
-        let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns } = self.network;
+        let is_calm = self.calm.contains(from) && self.calm.contains(to);
+        let network = if is_calm { self.network.calm() } else { self.network };
+        let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns } = network;
         let link = self.link(from, to, message_kind);
         if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
             counts[FaultClass::Loss] += 1;
@@ -95,6 +100,17 @@ impl Links {
             self.cuts.remove(place);
         }
         self.block();
+    }
+
+    /// Heals all that was cut.
+    pub(crate) fn heal_all(&mut self) {
+        self.cuts.clear();
+        self.block();
+    }
+
+    /// Between `nodes`, nothing is lost, doubled or held back from now on.
+    pub(crate) fn calm(&mut self, nodes: NodeSet) {
+        self.calm = nodes;
     }
 
     fn block(&mut self) {

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::heal::Heal;
 use crate::node::{MAX_NODES, NodeSet};
 use crate::operation::TimedOperation;
 
@@ -15,7 +16,7 @@ pub struct Plan<Settings> {
     pub nodes: u8,
     /// Who the members are at the start, all of them voters. Other nodes run, and belong to nobody until they are added.
     pub members: NodeSet,
-    /// When the run ends.
+    /// When the faults end, and with them the run, unless it is [healed](Self::heal).
     pub duration_ns: u64,
     /// What the operator set.
     pub settings: Settings,
@@ -31,6 +32,8 @@ pub struct Plan<Settings> {
     pub faults: Vec<TimedFault>,
     /// What an operator asks for, and when.
     pub operations: Vec<TimedOperation>,
+    /// What comes after all that: the run ends at `duration_ns` where this is `None`.
+    pub heal: Option<Heal>,
 }
 
 /// How the network behaves all along. Parts per million are of messages.
@@ -46,6 +49,13 @@ pub struct Network {
     pub reordering_ppm: u32,
     /// For how long at most.
     pub reordering_ns: u64,
+}
+
+impl Network {
+    /// The same, as it is where nothing goes wrong.
+    pub(crate) fn calm(self) -> Self {
+        Self { loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, ..self }
+    }
 }
 
 /// How the disks behave all along.
@@ -206,6 +216,11 @@ impl<Settings> Plan<Settings> {
                 return wrong("operations", format!("{at_ns} is above {LONGEST_NS}"));
             }
             operation.validate(self.nodes)?;
+        }
+        if let Some(Heal { election_timeout_ns: (shortest, longest), .. }) = self.heal
+            && (shortest == 0 || shortest > longest || longest > LONGEST_NS / 64)
+        {
+            return wrong("heal.election_timeout_ns", format!("{shortest} to {longest} is not a range of timeouts"));
         }
         Ok(())
     }

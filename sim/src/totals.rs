@@ -15,6 +15,8 @@ pub struct Totals {
     pub elections: u64,
     /// Clients' commands that were committed.
     pub commits: u64,
+    /// Runs in which a healed core led, committed, and stayed as it was.
+    pub recoveries: u64,
     /// How often each class of faults took effect.
     pub faults: FaultCounts,
     /// How often each feature of the subject was exercised.
@@ -24,12 +26,13 @@ pub struct Totals {
 impl Totals {
     /// Adds those of another run.
     pub fn add(&mut self, run: &Self) {
-        let Self { events, deliveries, virtual_ns, elections, commits, faults, features } = run;
+        let Self { events, deliveries, virtual_ns, elections, commits, recoveries, faults, features } = run;
         self.events += events;
         self.deliveries += deliveries;
         self.virtual_ns += virtual_ns;
         self.elections += elections;
         self.commits += commits;
+        self.recoveries += recoveries;
         self.faults.add(faults);
         self.features.add(features);
     }

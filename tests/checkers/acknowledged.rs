@@ -1,7 +1,7 @@
 //! What a client was told is so, of what took effect and of what never will.
 
 use sim::checkers::acknowledged::Acknowledged;
-use sim::{RequestId, Violation};
+use sim::{Access, RequestId, Violation};
 
 use crate::entries::{entry, forged, log};
 use crate::verdicts::assert_rejected;
@@ -29,7 +29,7 @@ impl Service {
 
     /// A client asks for the command that, if all goes well, is the entry of `term` at `index`.
     fn asks(mut self, id: RequestId, (index, term): (u64, u64)) -> Self {
-        self.checker.invoked(id, entry(index, term).digest);
+        self.checker.invoked(id, entry(index, term).digest, Access::Other);
         self
     }
 
@@ -41,6 +41,18 @@ impl Service {
 
     fn tells(self, id: RequestId, index: u64) -> Self {
         self.try_tells(id, index).expect("it is so")
+    }
+
+    /// The same, of a command that is known for a write or a read.
+    fn asks_for(mut self, id: RequestId, access: Access, (index, term): (u64, u64)) -> Self {
+        self.checker.invoked(id, entry(index, term).digest, access);
+        self
+    }
+
+    /// The client is told that its command took effect, and not where.
+    fn try_tells_no_index(mut self, id: RequestId) -> Result<Self, Box<Violation>> {
+        self.checker.done_somewhere(id, &self.committed)?;
+        Ok(self)
     }
 
     /// The client is told that its command has no effect and never will.
@@ -255,4 +267,40 @@ fn a_client_may_ask_again_after_a_refusal() {
     let service = service.asks(request(1, 1), (1, 1)).committed(&[1]);
     assert!(service.try_commits((1, 1)).is_ok());
     assert!(service.try_tells(request(1, 1), 1).is_ok());
+}
+
+// ---- Answers that name no index ----
+
+const WRITE: Access = Access::Write { key: 7, value: None };
+
+#[test]
+fn an_acknowledgement_of_a_write_that_is_nowhere_is_rejected() {
+    let service = Service::default().asks_for(request(3, 8), WRITE, (2, 1)).committed(&[1]);
+    let words = ["client 3", "command 8 took effect", "not committed"];
+    assert_rejected(service.try_tells_no_index(request(3, 8)), NAME, &words);
+}
+
+#[test]
+fn a_write_that_was_acknowledged_without_an_index_counts_for_those_that_follow() {
+    let service = Service::default().asks_for(request(1, 0), WRITE, (2, 1)).committed(&[1, 1]);
+    let service = service.try_tells_no_index(request(1, 0)).expect("it is there").asks(request(2, 0), (1, 1));
+    assert_rejected(service.try_tells(request(2, 0), 1), NAME, &["client 2", "took effect at 1", "before 2"]);
+}
+
+#[test]
+fn a_write_that_is_committed_may_be_acknowledged_without_an_index() {
+    let service = Service::default().asks_for(request(3, 8), WRITE, (2, 1)).committed(&[1, 1]);
+    assert!(service.try_tells_no_index(request(3, 8)).is_ok());
+}
+
+#[test]
+fn a_read_need_not_be_in_the_log() {
+    let service = Service::default().committed(&[1]).asks_for(request(3, 8), Access::Read { key: 7 }, (2, 1));
+    assert!(service.try_tells_no_index(request(3, 8)).is_ok());
+}
+
+#[test]
+fn of_a_command_that_nobody_explains_nothing_is_known() {
+    let service = Service::default().committed(&[1]).asks(request(3, 8), (2, 1));
+    assert!(service.try_tells_no_index(request(3, 8)).is_ok());
 }

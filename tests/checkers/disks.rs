@@ -1,4 +1,4 @@
-//! A disk as small as a disk can be: a term, a vote and a log.
+//! A disk as small as a disk can be: a term, a vote, a log, and how much of it is a snapshot.
 
 use sim::{Disk, LogEntry, NodeId, TermAndVote};
 
@@ -8,7 +8,9 @@ use crate::entries::log;
 #[derive(Clone, Default, Debug)]
 pub(crate) struct PaperDisk {
     term_and_vote: Option<TermAndVote>,
+    /// Those of the snapshot too, though nobody can read them any more.
     entries: Vec<LogEntry>,
+    snapshot_index: u64,
 }
 
 /// What can be written to it.
@@ -20,11 +22,16 @@ pub(crate) enum PaperWrite {
         from: u64,
         entries: Vec<LogEntry>,
     },
+    /// These are all, and the first `index` of them a snapshot.
+    Snapshot {
+        index: u64,
+        entries: Vec<LogEntry>,
+    },
 }
 
 /// The disk of a server in `term`, with no vote and no log.
 pub(crate) fn disk(term: u64) -> PaperDisk {
-    PaperDisk { term_and_vote: Some(TermAndVote { term, voted_for: None }), entries: Vec::new() }
+    PaperDisk { term_and_vote: Some(TermAndVote { term, voted_for: None }), ..PaperDisk::default() }
 }
 
 impl PaperDisk {
@@ -35,6 +42,12 @@ impl PaperDisk {
 
     pub(crate) fn log(mut self, terms: &[u64]) -> Self {
         self.entries = log(terms);
+        self
+    }
+
+    /// The first `index` entries are a snapshot.
+    pub(crate) fn snapshot(mut self, index: u64) -> Self {
+        self.snapshot_index = index;
         self
     }
 
@@ -53,6 +66,10 @@ impl Disk for PaperDisk {
                 self.entries.truncate((from - 1) as usize);
                 self.entries.extend(entries);
             }
+            PaperWrite::Snapshot { index, entries } => {
+                self.snapshot_index = *index;
+                self.entries.clone_from(entries);
+            }
         }
     }
 
@@ -65,12 +82,20 @@ impl Disk for PaperDisk {
     }
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        if index <= self.snapshot_index {
+            return None;
+        }
         self.entries.get((index - 1) as usize).copied()
+    }
+
+    fn snapshot_index(&self) -> u64 {
+        self.snapshot_index
     }
 
     fn changes_log_from(write: &PaperWrite) -> Option<u64> {
         match write {
-            PaperWrite::TermAndVote(_) => None,
+            // That a snapshot may have changed the log is for the checkers to know.
+            PaperWrite::TermAndVote(_) | PaperWrite::Snapshot { .. } => None,
             PaperWrite::Log { from, .. } => Some(*from),
         }
     }

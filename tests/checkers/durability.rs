@@ -4,6 +4,7 @@ use sim::checkers::durability::Durability;
 use sim::checkers::state_machine_safety::StateMachineSafety;
 use sim::{Disk, Membership, NodeId, Violation};
 
+use crate::configurations::{joint, voters, with_learners};
 use crate::disks::{PaperDisk, PaperWrite, disk};
 use crate::entries::log;
 use crate::verdicts::{N1, N2, N3, N4, N5, assert_rejected};
@@ -29,6 +30,24 @@ fn cluster_of(nodes: u8) -> Disks {
 }
 
 impl Disks {
+    /// From now on this configuration is in force where entries are committed.
+    fn under(mut self, membership: Membership) -> Self {
+        self.membership = membership;
+        self
+    }
+
+    /// `node`'s disk has the log of these terms, the first `index` of them as a snapshot.
+    fn try_snapshots(mut self, node: NodeId, index: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
+        let disk = &mut self.disks[usize::from(node.0)];
+        disk.write(&PaperWrite::Snapshot { index, entries: log(terms) });
+        self.checker.disk_changed(node, index + 1, disk, &self.committed)?;
+        Ok(self)
+    }
+
+    fn snapshots(self, node: NodeId, index: u64, terms: &[u64]) -> Self {
+        self.try_snapshots(node, index, terms).expect("a lawful snapshot")
+    }
+
     /// `node`'s disk is written: its log ends with entries of these terms, the first of them at `from`.
     fn try_writes(mut self, node: NodeId, from: u64, terms: &[u64]) -> Result<Self, Box<Violation>> {
         let disk = &mut self.disks[usize::from(node.0)];
@@ -208,4 +227,94 @@ fn a_new_majority_may_take_over_from_the_old_one() {
 #[test]
 fn nothing_committed_needs_no_disk() {
     assert!(cluster_of(3).on(&[N1], &[1, 1]).try_writes(N1, 1, &[]).is_ok());
+}
+
+// ---- Configurations ----
+
+#[test]
+fn a_commit_on_the_new_voters_of_a_joint_configuration_alone_is_rejected() {
+    let disks = cluster_of(5).under(joint(&[N1, N2, N3], &[N3, N4, N5])).on(&[N3, N4, N5], &[1]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 3 of 3 and 1 of 3 voters"]);
+}
+
+#[test]
+fn a_commit_on_the_old_voters_of_a_joint_configuration_alone_is_rejected() {
+    let disks = cluster_of(5).under(joint(&[N1, N2, N3], &[N3, N4, N5])).on(&[N1, N2, N3], &[1]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 3 and 3 of 3 voters"]);
+}
+
+#[test]
+fn a_commit_on_the_disks_of_learners_is_rejected() {
+    let disks = cluster_of(5).under(with_learners(voters(&[N1, N2, N3]), &[N4, N5])).on(&[N1, N4, N5], &[1]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 3 voters of {n1 n2 n3}, learners {n4 n5}"]);
+}
+
+#[test]
+fn a_commit_on_the_disk_of_a_leader_that_is_no_voter_any_more_is_rejected() {
+    let disks = cluster_of(3).under(voters(&[N2, N3])).on(&[N1, N2], &[1]);
+    assert_rejected(disks.try_commits(&[1]), NAME, &["entry 1", "only 1 of 2 voters"]);
+}
+
+#[test]
+fn a_commit_that_loses_the_quorum_of_the_configuration_it_was_committed_under_is_rejected() {
+    let disks = cluster_of(4).under(voters(&[N1, N2, N3])).on(&[N1, N2], &[1]).commits(&[1]);
+    assert_rejected(disks.under(Membership::of_all(4)).try_writes(N2, 1, &[]), NAME, &["only 1 of 3 voters"]);
+}
+
+#[test]
+fn a_commit_may_be_on_both_majorities_of_a_joint_configuration() {
+    let disks = cluster_of(5).under(joint(&[N1, N2, N3], &[N3, N4, N5])).on(&[N2, N3, N4], &[1]);
+    assert!(disks.try_commits(&[1]).is_ok());
+}
+
+#[test]
+fn a_commit_before_a_change_that_is_lost_with_its_leader_stays_on_the_quorum_of_the_change() {
+    // n1 has appended that n4 leaves, and commits what is before that on two of three. Then it crashes, and nobody knows
+    // of the change any more: two of four hold the entry, and no three of four can be found without one of them.
+    let disks = cluster_of(4).on(&[N1], &[1, 1]).on(&[N2], &[1]).under(voters(&[N1, N2, N3])).commits(&[1]);
+    assert!(disks.under(Membership::of_all(4)).writes(N3, 1, &[]).try_writes(N1, 2, &[]).is_ok());
+}
+
+#[test]
+fn one_step_may_commit_under_one_configuration_and_go_on_to_the_next() {
+    // What n1 commits has made up its mind: the learner n4 votes from now on.
+    let mut disks = cluster_of(4).on(&[N1, N2], &[1]);
+    disks.committed.committed(N1, 1, log(&[1])[0]).expect("the first");
+    let under = [Membership::of_all(4), voters(&[N1, N2, N3])];
+    assert!(disks.checker.committed(1, &under, &disks.disks, &disks.committed).is_ok());
+    assert!(disks.checker.committed(1, &under[..1], &disks.disks, &disks.committed).is_err());
+}
+
+// ---- Snapshots ----
+
+#[test]
+fn a_snapshot_that_takes_a_committed_entry_behind_it_is_rejected() {
+    let disks = cluster_of(3).on(&[N1, N2], &[1, 1, 1]).commits(&[1, 1, 1]);
+    assert_rejected(disks.try_snapshots(N2, 2, &[1, 1]), NAME, &["entry 3", "only 1 of 3 voters"]);
+}
+
+#[test]
+fn a_snapshot_of_less_than_the_commit_does_not_count() {
+    let disks = cluster_of(3).on(&[N1], &[1, 1, 1]).on(&[N3], &[1, 1]).snapshots(N2, 2, &[1, 1]);
+    assert_rejected(disks.try_commits(&[1, 1, 1]), NAME, &["entry 3", "only 1 of 3 voters"]);
+}
+
+#[test]
+fn a_snapshot_holds_what_is_committed_up_to_its_index() {
+    let disks = cluster_of(3).on(&[N1, N2, N3], &[1, 1]).commits(&[1, 1]);
+    let disks = disks.snapshots(N1, 2, &[1, 1]).snapshots(N2, 1, &[1, 1]);
+    assert!(disks.try_writes(N3, 1, &[]).is_ok());
+}
+
+#[test]
+fn a_snapshot_may_bring_a_disk_up_to_date() {
+    let disks = cluster_of(3).on(&[N1, N2], &[1, 1]).on(&[N3], &[2]).commits(&[1, 1]).snapshots(N3, 2, &[1, 1]);
+    assert!(disks.try_writes(N2, 1, &[]).is_ok());
+}
+
+#[test]
+fn a_snapshot_may_be_written_before_the_commit_is_known() {
+    // A leader that commits and compacts in one step.
+    let disks = cluster_of(3).on(&[N1, N2], &[1, 1]).snapshots(N1, 2, &[1, 1]);
+    assert!(disks.try_commits(&[1, 1]).is_ok());
 }

@@ -3,6 +3,7 @@
 use sim::checkers::election_safety::ElectionSafety;
 use sim::{Membership, NodeId, Violation};
 
+use crate::configurations::{joint, voters, with_learners};
 use crate::verdicts::{N1, N2, N3, N4, N5, assert_rejected};
 
 const NAME: &str = "election_safety";
@@ -19,6 +20,12 @@ fn cluster_of(nodes: u8) -> Elections {
 }
 
 impl Elections {
+    /// From now on those who lead go by this configuration.
+    fn under(mut self, membership: Membership) -> Self {
+        self.membership = membership;
+        self
+    }
+
     fn votes(mut self, term: u64, candidate: NodeId, voters: &[NodeId]) -> Self {
         for voter in voters {
             self.checker.vote_durable(*voter, term, candidate);
@@ -173,4 +180,32 @@ fn a_lone_node_elects_itself() {
 fn a_leader_that_is_seen_again_is_one_election() {
     let history = cluster_of(3).elects(N1, 2, &[N1, N2]).leads(N1, 2).expect("it leads already");
     assert_eq!(history.checker.elections(), 1);
+}
+
+#[test]
+fn one_majority_of_a_joint_configuration_elects_nobody() {
+    let history = cluster_of(5).under(joint(&[N1, N2, N3], &[N3, N4, N5]));
+    let history = history.votes(2, N1, &[N1, N2, N3]).votes(3, N3, &[N3, N4, N5]);
+    let words = ["n1", "term 2", "{n1 n2 n3}", "no majority of {n3 n4 n5} with {n1 n2 n3}"];
+    let mut checker = history.checker;
+    assert_rejected(checker.leader(N1, 2, history.membership), NAME, &words);
+    assert_rejected(checker.leader(N3, 3, history.membership), NAME, &["n3", "term 3", "{n3 n4 n5}"]);
+}
+
+#[test]
+fn durable_votes_of_learners_elect_nobody() {
+    let history = cluster_of(5).under(with_learners(voters(&[N1, N2, N3]), &[N4, N5]));
+    assert_rejected(history.votes(2, N1, &[N1, N4, N5]).leads(N1, 2), NAME, &["n1", "{n1 n4 n5}"]);
+}
+
+#[test]
+fn both_majorities_of_a_joint_configuration_elect_a_leader() {
+    let history = cluster_of(5).under(joint(&[N1, N2, N3], &[N3, N4, N5]));
+    assert!(history.votes(2, N1, &[N1, N3, N4]).leads(N1, 2).is_ok());
+}
+
+#[test]
+fn a_node_that_a_new_configuration_does_not_count_may_be_elected_by_the_others() {
+    let history = cluster_of(3).under(voters(&[N2, N3]));
+    assert!(history.votes(2, N1, &[N1, N2, N3]).leads(N1, 2).is_ok());
 }

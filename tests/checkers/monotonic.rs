@@ -1,6 +1,6 @@
 //! Terms and commit indexes only grow.
 
-use sim::checkers::monotonic::{commit, term, term_after_restart, term_on_disk};
+use sim::checkers::monotonic::{applied, commit, term, term_after_restart, term_on_disk};
 
 use crate::verdicts::{N1, N2, N3, assert_rejected};
 
@@ -86,4 +86,15 @@ fn a_commit_index_may_stay() {
 #[test]
 fn a_commit_index_may_jump() {
     assert!(commit(N1, 0, 900).is_ok());
+}
+
+#[test]
+fn what_is_applied_and_taken_back_is_rejected() {
+    assert_rejected(applied(N3, 9, 4), "monotonic_applied", &["n3 has applied", "from 9 to 4"]);
+}
+
+#[test]
+fn what_is_applied_may_jump_and_may_stay() {
+    assert!(applied(N3, 0, 900).is_ok());
+    assert!(applied(N3, 900, 900).is_ok());
 }

@@ -154,3 +154,23 @@ fn a_heartbeat_may_be_answered_with_an_empty_log() {
 fn a_disk_that_shows_no_term_is_not_judged() {
     assert!(acknowledged(matches(3, 2), &[1, 3], &PaperDisk::default()).is_ok());
 }
+
+#[test]
+fn an_acknowledgement_beyond_a_snapshot_is_rejected() {
+    let compacted = disk(3).log(&[1, 1]).snapshot(2);
+    let words = ["n2", "entry 3 in term 3", "in term 3 and ends at 2"];
+    assert_rejected(acknowledged(matches(3, 3), &[1, 1, 3], &compacted), NAME, &words);
+}
+
+#[test]
+fn an_acknowledgement_may_claim_what_the_snapshot_has() {
+    // Memory does not have the entry any more.
+    let compacted = disk(3).log(&[1, 1, 3]).snapshot(2);
+    assert!(made(N2, matches(3, 2), None, &compacted).is_ok());
+    assert!(made(N2, matches(3, 1), None, &compacted).is_ok());
+}
+
+#[test]
+fn an_acknowledgement_may_claim_what_follows_a_snapshot() {
+    assert!(acknowledged(matches(3, 3), &[1, 1, 3], &disk(3).log(&[1, 1, 3]).snapshot(2)).is_ok());
+}

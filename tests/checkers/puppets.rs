@@ -1,10 +1,10 @@
 //! Whole runs of servers that do what a script says, to see what the world makes of it: which facts reach which checker.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use sim::{
-    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, Network, NodeId, NodeSet, Observation, Outputs,
-    Plan, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
+    Access, Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, Membership, Network, NodeId, NodeSet,
+    Observation, Outputs, Plan, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};
@@ -17,6 +17,8 @@ pub(crate) enum Act {
     Votes(u64, Option<NodeId>),
     /// Its disk has a log of these terms from now on, the same as before below the first index.
     Stores(u64, &'static [u64]),
+    /// Its disk has a log of these terms from now on, of which the first so many are a snapshot.
+    Snapshots(u64, &'static [u64]),
     /// It looks like this from now on.
     Shows(Shown),
     /// It makes a promise to n1.
@@ -27,6 +29,9 @@ pub(crate) enum Act {
     IsAsked,
     /// It answers that request, whoever was asked: with this index, or that it has no effect.
     Answers(Option<u64>),
+    /// It answers that request, whoever was asked, and says where in the log it took effect, or nothing of a log, and what
+    /// it found if it was a read.
+    Tells(Option<u64>, Option<u64>),
     /// Its log is of these terms from now on, and it does not say so.
     Rewrites(&'static [u64]),
     /// It refuses what it is sent.
@@ -42,17 +47,25 @@ pub(crate) enum Act {
 pub(crate) struct Shown {
     seen: Observation,
     log: Vec<LogEntry>,
+    /// The configurations in the log, and their indexes.
+    configurations: Vec<(u64, Membership)>,
+    snapshot_term: Option<u64>,
 }
 
 /// A follower in `term`.
 pub(crate) fn shows(term: u64) -> Shown {
     let term_and_vote = TermAndVote { term, voted_for: None };
-    Shown { seen: Observation { term_and_vote, ..Observation::default() }, log: Vec::new() }
+    Shown { seen: Observation { term_and_vote, ..Observation::default() }, ..Shown::default() }
 }
 
 impl Shown {
     pub(crate) fn voted_for(mut self, candidate: NodeId) -> Self {
         self.seen.term_and_vote.voted_for = Some(candidate);
+        self
+    }
+
+    pub(crate) fn campaigns(mut self) -> Self {
+        self.seen.role = Role::Candidate;
         self
     }
 
@@ -77,6 +90,30 @@ impl Shown {
         self
     }
 
+    /// Its log begins behind a snapshot of `index` entries.
+    pub(crate) fn compacted(mut self, index: u64) -> Self {
+        self.seen.snapshot_index = index;
+        self
+    }
+
+    /// It takes the last of them for an entry of `term`.
+    pub(crate) fn compacted_in(mut self, index: u64, term: u64) -> Self {
+        self.snapshot_term = Some(term);
+        self.compacted(index)
+    }
+
+    /// It goes by this configuration.
+    pub(crate) fn goes_by(mut self, membership: Membership) -> Self {
+        self.seen.membership = Some(membership);
+        self
+    }
+
+    /// Its entry at `index` holds this configuration, and it goes by it.
+    pub(crate) fn holds(mut self, index: u64, membership: Membership) -> Self {
+        self.configurations.push((index, membership));
+        self.goes_by(membership)
+    }
+
     /// Its state machine was given these.
     pub(crate) fn given(mut self, entries: &[LogEntry]) -> Self {
         self.seen.applied = Some(given(entries));
@@ -89,6 +126,8 @@ type Script = Vec<(NodeId, Act)>;
 thread_local! {
     // Beside the plan and not in it: settings are data to be written down, the script of one test is not.
     static SCRIPT: RefCell<Script> = const { RefCell::new(Vec::new()) };
+    static ACCESS: Cell<Option<Access>> = const { Cell::new(None) };
+    static FIRST: Cell<Option<Membership>> = const { Cell::new(None) };
 }
 
 const ACT_NS: u64 = 1_000_000;
@@ -100,8 +139,22 @@ fn time_ns(act: usize) -> u64 {
 /// The request of [`Act::IsAsked`].
 const REQUEST: RequestId = RequestId { client: 0, number: 0 };
 
-/// Three servers act the script, all disks at once.
+/// Three servers that all vote act the script, all disks at once.
 pub(crate) fn play(script: Script) -> Option<Failure> {
+    play_from(None, script)
+}
+
+/// Three servers that all vote act the script, in which the client's request does this.
+pub(crate) fn play_access(access: Access, script: Script) -> Option<Failure> {
+    ACCESS.set(Some(access));
+    let failure = play_from(None, script);
+    ACCESS.set(None);
+    failure
+}
+
+/// Three servers act the script, and the cluster starts with this configuration.
+pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Failure> {
+    FIRST.set(first);
     let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
         let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
         let fault = Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 };
@@ -120,6 +173,7 @@ pub(crate) fn play(script: Script) -> Option<Failure> {
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
         faults: script.iter().enumerate().filter_map(crash).collect(),
         operations: Vec::new(),
+        heal: None,
     };
     SCRIPT.set(script);
     run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure
@@ -142,12 +196,25 @@ impl Puppet {
         })
     }
 
+    /// What it looked like before the crash: an entry on the disk holds the configuration that it held in memory.
+    fn last_shown(node: NodeId, now_ns: u64) -> Shown {
+        SCRIPT.with_borrow(|script| {
+            let past = script.iter().take((now_ns / ACT_NS) as usize).rev();
+            let mut shown = past.filter_map(|(actor, act)| match act {
+                Act::Shows(shown) if *actor == node => Some(shown.clone()),
+                _ => None,
+            });
+            shown.next().unwrap_or_default()
+        })
+    }
+
     fn act(&mut self, act: Act, out: &mut Outputs<Self>) {
         match act {
             Act::Votes(term, voted_for) => out.write(PaperWrite::TermAndVote(TermAndVote { term, voted_for })),
             Act::Stores(from, terms) => {
                 out.write(PaperWrite::Log { from, entries: log(terms).split_off((from - 1) as usize) });
             }
+            Act::Snapshots(index, terms) => out.write(PaperWrite::Snapshot { index, entries: log(terms) }),
             Act::Shows(shown) => {
                 let same = self.shown.log.iter().zip(&shown.log).take_while(|(one, other)| one == other).count();
                 let is_same = same == self.shown.log.len() && same == shown.log.len();
@@ -157,9 +224,10 @@ impl Puppet {
             Act::Promises(promise) => out.send(NodeId(0), promise),
             Act::Follows(node, match_index, next_index) => self.follower = Some((node, match_index, next_index)),
             Act::Answers(index) => {
-                let done = |index| Response::Done { answer: (), index: Some(index) };
+                let done = |index| Response::Done { answer: None, index: Some(index) };
                 out.respond(REQUEST, index.map_or(Response::NoEffect, done));
             }
+            Act::Tells(index, answer) => out.respond(REQUEST, Response::Done { answer, index }),
             Act::Rewrites(terms) => self.shown.log = log(terms),
             Act::Refuses => out.refuse("it is told to".to_owned()),
             // The plan sees to it.
@@ -172,7 +240,7 @@ impl Subject for Puppet {
     type Settings = ();
     type Message = Promise;
     type Command = u64;
-    type Answer = ();
+    type Answer = Option<u64>;
     type Disk = PaperDisk;
 
     const NAME: &'static str = "puppet";
@@ -188,8 +256,22 @@ impl Subject for Puppet {
             }
         });
         let term_and_vote = found.unwrap_or_default();
-        let seen = Observation { term_and_vote, last_index: disk.last_index(), ..Observation::default() };
-        let shown = Shown { seen, log: disk.entries().to_vec() };
+        let snapshot_index = disk.snapshot_index();
+        let seen = Observation {
+            term_and_vote,
+            last_index: disk.last_index(),
+            snapshot_index,
+            commit_index: snapshot_index,
+            applied_index: snapshot_index,
+            membership: FIRST.get(),
+            ..Observation::default()
+        };
+        let mut shown = Shown { seen, log: disk.entries().to_vec(), ..Shown::default() };
+        for (index, membership) in Self::last_shown(node, now_ns).configurations {
+            if index <= disk.last_index() {
+                shown = shown.holds(index, membership);
+            }
+        }
         Ok(Self { node, shown, next_act: Self::next_act(node, now_ns), follower: None })
     }
 
@@ -219,6 +301,15 @@ impl Subject for Puppet {
         *command
     }
 
+    fn access(command: &u64) -> Access {
+        // Only for the requests of those who ask for reads and writes.
+        ACCESS.get().filter(|_| *command == entry(1, 1).digest).unwrap_or_default()
+    }
+
+    fn read_value(answer: &Option<u64>) -> Option<u64> {
+        *answer
+    }
+
     fn promise(_: NodeId, _: NodeId, message: &Promise) -> Option<Promise> {
         Some(*message)
     }
@@ -230,7 +321,18 @@ impl Subject for Puppet {
     }
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        if index <= self.shown.seen.snapshot_index {
+            return None;
+        }
         self.shown.log.get(index.checked_sub(1)? as usize).copied()
+    }
+
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        self.shown.configurations.iter().find(|(known, _)| *known == index).map(|(_, membership)| *membership)
+    }
+
+    fn snapshot_term(&self) -> Option<u64> {
+        self.shown.snapshot_term
     }
 
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {

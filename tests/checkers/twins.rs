@@ -20,7 +20,10 @@ const CASES: u32 = 2000;
 
 /// Histories of both kinds must be drawn, or the twins agree on nothing.
 #[track_caller]
-fn assert_both_verdicts_are_drawn<T>(histories: &impl Strategy<Value = T>, is_accepted: impl Fn(&T) -> bool) {
+pub(crate) fn assert_both_verdicts_are_drawn<T>(
+    histories: &impl Strategy<Value = T>,
+    is_accepted: impl Fn(&T) -> bool,
+) {
     let mut runner = TestRunner::new(property(CASES));
     let mut draw = || histories.new_tree(&mut runner).expect("a history").current();
     let accepted = (0..CASES).filter(|_| is_accepted(&draw())).count();

@@ -25,6 +25,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
                 clients: Clients::Closed { count: 1, think_ns: (20 * MS, 80 * MS), timeout_ns: 300 * MS },
                 faults,
                 operations: Vec::new(),
+                heal: None,
             },
         )
     })

@@ -34,6 +34,7 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
         clients,
         faults,
         operations: Vec::new(),
+        heal: None,
     }
 }
 

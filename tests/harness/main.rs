@@ -1,11 +1,18 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
 mod coverage;
+mod flawed;
+mod hasty_reader;
+mod liveness;
 mod operations;
 mod toy;
 
+use hasty_reader::HastyReader;
+use scenarios::catalogue;
+use scenarios::raft_core_subject::Settings;
 use sim::{
-    Campaign, Clients, DiskPlan, FailureKind, Fault, Network, NodeSet, Plan, Scenario, TimedFault, run_plan, run_seed,
+    Campaign, Clients, DiskPlan, FailureKind, Fault, Network, NodeSet, Plan, Scenario, Subject, TimedFault, run_plan,
+    run_seed,
 };
 use toy::{Habit, Toy};
 
@@ -30,6 +37,7 @@ fn plan(habit: Habit) -> Plan<u8> {
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },
         faults: Vec::new(),
         operations: Vec::new(),
+        heal: None,
     }
 }
 
@@ -87,6 +95,24 @@ fn a_recorded_run_has_the_hash_of_the_run() {
 fn a_node_that_refuses_an_honest_message_is_a_safety_failure() {
     let failure = failure(Habit::Refuses);
     assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Safety, "honest_peers"));
+}
+
+/// How the first of so many seeds of the swarm ends in which something is wrong with this subject.
+fn first_failure<S: Subject<Settings = Settings>>(seeds: u64) -> Option<sim::Failure> {
+    let scenario = catalogue::find("swarm", None).expect("the catalogue has it");
+    (0..seeds).find_map(|seed| run_plan::<S>(&scenario.plan(seed), seed).expect("a plan").failure)
+}
+
+#[test]
+fn a_leader_that_does_not_ask_whether_it_still_leads_reads_what_is_stale() {
+    let failure = first_failure::<HastyReader<false>>(400).expect("a deposed leader that is asked");
+    assert_eq!(failure.checker, "linearizable_reads", "{}", failure.detail);
+}
+
+#[test]
+fn a_follower_that_answers_from_what_it_has_applied_reads_what_is_stale() {
+    let failure = first_failure::<HastyReader<true>>(20).expect("a follower that is asked");
+    assert_eq!(failure.checker, "linearizable_reads", "{}", failure.detail);
 }
 
 #[test]

@@ -120,6 +120,7 @@ fn plan(leaders: NodeSet, operations: &[Operation]) -> Plan<NodeSet> {
         clients: Clients::Closed { count: 0, think_ns: (0, 0), timeout_ns: 0 },
         faults: Vec::new(),
         operations: operations.iter().copied().zip(1..).map(timed).collect(),
+        heal: None,
     }
 }
 
@@ -196,10 +197,12 @@ fn drawn(operations: &[OperationClass], seeds: u64) -> Vec<Plan<()>> {
         nodes: vec![(5, 1)],
         faults: Vec::new(),
         operations: operations.to_vec(),
+        heal_ppm: 0,
+        outside: Vec::new(),
         duration: (20, 40),
         clients: (1, 1),
     };
-    (0..seeds).map(|seed| nemesis.draw(&mut Choices::new(seed).plan(), 5, (), 200 * MS)).collect()
+    (0..seeds).map(|seed| nemesis.draw(&mut Choices::new(seed).plan(), 5, (), (100 * MS, 200 * MS))).collect()
 }
 
 #[test]

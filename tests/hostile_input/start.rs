@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use proptest::collection::{btree_set, vec};
+use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use raft_core::{
-    Config, Entry, LogIndex, LogPosition, MemberChange, Membership, NodeId, Payload, Restored, Snapshot, Term,
-    TermAndVote,
+    Config, Entry, LogIndex, LogPosition, Member, MemberChange, MemberRole, Membership, NodeId, Payload, Restored,
+    Snapshot, Term, TermAndVote,
 };
 
 pub(crate) const ME: NodeId = NodeId(1);
@@ -74,14 +74,25 @@ fn bytes() -> impl Strategy<Value = u64> + Clone {
 /// Memberships joint and not; now and then one in which nobody votes, or nobody is.
 pub(crate) fn any_membership() -> impl Strategy<Value = Arc<Membership>> {
     let ids = || btree_set((1..=IDS).prop_map(NodeId), 0..4);
-    (ids(), ids(), vec(any_change(), 0..4))
-        .prop_map(|(voters, learners, changes)| {
-            let learners: Vec<_> = learners.difference(&voters).copied().collect();
-            let membership = Membership::new(voters, learners).expect("each is named once");
-            // Most often joint, where the changes make sense together.
-            Arc::new(membership.changed(&changes).unwrap_or(membership))
-        })
-        .boxed()
+    let sensible = (ids(), ids(), vec(any_change(), 0..4)).prop_map(|(voters, learners, changes)| {
+        let learners: Vec<_> = learners.difference(&voters).copied().collect();
+        let membership = Membership::new(voters, learners).expect("each is named once");
+        // Most often joint, where the changes make sense together.
+        Arc::new(membership.changed(&changes).unwrap_or(membership))
+    });
+    let role = select(vec![
+        MemberRole::Voter,
+        MemberRole::Incoming,
+        MemberRole::Outgoing { becomes_learner: false },
+        MemberRole::Outgoing { becomes_learner: true },
+        MemberRole::Learner { is_promoted: false },
+        MemberRole::Learner { is_promoted: true },
+    ]);
+    let any = btree_map((1..=IDS).prop_map(NodeId), role, 0..5).prop_map(|members| {
+        let members: Vec<_> = members.into_iter().map(|(id, role)| Member { id, role }).collect();
+        Arc::new(Membership::try_from(members).expect("each is named once"))
+    });
+    prop_oneof![3 => sensible, 1 => any].boxed()
 }
 
 pub(crate) fn any_change() -> impl Strategy<Value = MemberChange> {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use raft_core::{
     AppendEntries, AppendEntriesReply, AppendOutcome, Config, Effect, Entry, FatalError, Flow, Input, InputError,
-    InstallSnapshot, InstallSnapshotReply, Log, LogIndex, LogLost, LogPosition, MemberRole, Message, NodeId, Payload,
-    Persist, PreVote, PreVoteReply, Progress, ProposalId, ProposalOutcome, Raft, ReadId, ReadIndex, ReadIndexReply,
-    ReadOutcome, RequestVote, RequestVoteReply, Restored, RoleName, Round, Snapshot, SnapshotId, SnapshotWrite, Term,
-    TermAndVote, Time, TimeoutNow,
+    InstallSnapshot, InstallSnapshotReply, Log, LogIndex, LogLost, LogPosition, MemberRole, Membership, Message,
+    NodeId, Payload, Persist, PreVote, PreVoteReply, Progress, ProposalId, ProposalOutcome, Raft, ReadId, ReadIndex,
+    ReadIndexReply, ReadOutcome, RequestVote, RequestVoteReply, Restored, RoleName, Round, Snapshot, SnapshotId,
+    SnapshotWrite, Term, TermAndVote, Time, TimeoutNow,
 };
 use rand_chacha::rand_core::TryRng;
 use tests::by_hand::disk::Disk;
@@ -62,7 +62,7 @@ pub(crate) struct Witness {
     /// Who has got this server's vote.
     votes: BTreeMap<Term, NodeId>,
     announced: (Term, RoleName, Option<NodeId>),
-    announced_membership: LogIndex,
+    announced_membership: Arc<Membership>,
     /// A snapshot that some leader sends, and how much of it has been sent.
     offered: Option<(Arc<Snapshot>, u64)>,
     /// The parts of snapshots to be loaded.
@@ -86,7 +86,7 @@ impl Witness {
         let raft = begin(&config, restored, Time(0), 0);
         let mut witness = Self {
             announced: (raft.term(), RoleName::Follower, None),
-            announced_membership: raft.membership_index(),
+            announced_membership: raft.membership().clone(),
             applied: raft.last_applied(),
             config,
             raft,
@@ -123,7 +123,7 @@ impl Witness {
         self.open_transfers = 0;
         self.applied = self.raft.last_applied();
         self.announced = (self.raft.term(), RoleName::Follower, None);
-        self.announced_membership = self.raft.membership_index();
+        self.announced_membership = self.raft.membership().clone();
         self.loads.clear();
         self.questions.clear();
         self.is_stopped = false;
@@ -576,7 +576,7 @@ impl Witness {
                 self.open_transfers = self.open_transfers.checked_sub(1).expect("a transfer ends once");
             }
             Effect::RoleChanged { term, role, leader } => self.announced = (term, role, leader),
-            Effect::MembershipChanged { index, .. } => self.announced_membership = index,
+            Effect::MembershipChanged { membership, .. } => self.announced_membership = membership,
             Effect::FollowerLostLog { follower, .. } => assert_ne!(follower, ME),
             Effect::Fatal(error) => {
                 assert!(!matches!(error, FatalError::IndexOrder { .. }), "{error}");
@@ -641,10 +641,7 @@ impl Witness {
         let now = (self.raft.term(), self.raft.role(), self.raft.leader());
         assert_eq!(self.announced, now, "every change of role is announced");
         if !self.is_stopped {
-            let index = self.raft.membership_index();
-            // The first entry of all repeats what everybody knows.
-            let is_first = self.announced_membership == LogIndex(0) && index == LogIndex(1);
-            assert!(self.announced_membership == index || is_first, "every change of members is announced");
+            assert_eq!(&self.announced_membership, self.raft.membership(), "every change of members is announced");
         }
     }
 }

@@ -125,6 +125,7 @@ struct Document<'a> {
     trace_hash: String,
     elections: u64,
     commits: u64,
+    recoveries: u64,
     unknown: u64,
     faults: Map<String, Value>,
     features: Map<String, Value>,
@@ -164,6 +165,7 @@ impl<'a> Document<'a> {
             trace_hash: hex(report.trace_hash),
             elections: report.totals.elections,
             commits: report.totals.commits,
+            recoveries: report.totals.recoveries,
             unknown: report.unknown,
             faults: scenario
                 .faults

@@ -35,9 +35,10 @@ fn text<S: Subject>(
     length: TraceLength,
 ) -> String {
     let plan = world.plan();
+    let heal = if plan.heal.is_some() { ", then a healed core" } else { "" };
     let mut text = format!(
         "raft-sim {VERSION}: {} in the scenario {scenario}, seed {:#x}\n{cluster}\
-         {} nodes for {} ms, {} faults planned\n  settings  {:?}\n  network   {:?}\n  disk      {:?}\n  clocks    {:?} \
+         {} nodes for {} ms, {} faults planned{heal}\n  settings  {:?}\n  network   {:?}\n  disk      {:?}\n  clocks    {:?} \
          ppm\n  clients   {:?}\n\n",
         S::NAME,
         report.seed,
@@ -88,7 +89,8 @@ fn text<S: Subject>(
 
 /// What a reader needs to follow the run: what went wrong, and who led.
 fn is_turning_point(line: &TraceLine) -> bool {
-    ["FAULT", "OPERATION"].iter().any(|word| line.what.starts_with(word)) || line.change.contains("LEADER")
+    ["FAULT", "OPERATION", "HEALED", "SETTLED", "UNSETTLED"].iter().any(|word| line.what.starts_with(word))
+        || line.change.contains("LEADER")
 }
 
 /// What `replay --json` prints.

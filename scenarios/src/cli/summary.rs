@@ -49,6 +49,14 @@ pub(super) fn text<S: Subject>(
     );
     row("elections", format!("{}, {} a run", grouped(totals.elections), ratio(totals.elections, report.runs)));
     row("commits", format!("{}, {} a run", grouped(totals.commits), ratio(totals.commits, report.runs)));
+    row(
+        "recoveries",
+        format!(
+            "{}, {} a run: a healed core led, committed and stayed as it was",
+            grouped(totals.recoveries),
+            ratio(totals.recoveries, report.runs)
+        ),
+    );
     let counted = |name: &str, count| format!("{:<18} {:>12}", name.replace('_', " "), grouped(count));
     let faults = scenario.faults.iter().map(|class| counted(class.name(), totals.faults[*class]));
     let features = S::FEATURES.iter().enumerate().map(|(feature, name)| counted(name, totals.features.of(feature)));

@@ -63,8 +63,7 @@ impl RaftDisk {
             }
             SnapshotWrite::Chunk { snapshot, offset, data, is_complete } => {
                 let is_same = |staged: &mut (Arc<Snapshot>, Vec<u8>)| staged.0 == *snapshot;
-                let (_, mut bytes) =
-                    self.staged.take_if(is_same).unwrap_or_else(|| (snapshot.clone(), Vec::new()));
+                let (_, mut bytes) = self.staged.take_if(is_same).unwrap_or_else(|| (snapshot.clone(), Vec::new()));
                 bytes.truncate(*offset as usize);
                 bytes.extend_from_slice(data);
                 if *is_complete {

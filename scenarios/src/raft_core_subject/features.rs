@@ -92,9 +92,7 @@ impl Witness {
     }
 
     pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
-        self.role = raft.role();
-        self.term = raft.term();
-        self.membership_index = raft.membership_index();
+        (self.role, self.term) = (raft.role(), raft.term());
         self.lease_read = None;
         self.is_yielding_asked = false;
         match input {
@@ -178,8 +176,9 @@ impl Witness {
     ) -> Option<Feature> {
         let is_promotable = |role: MemberRole| role == MemberRole::Learner { is_promoted: true };
         let had_promotable = self.has_promotable;
+        let before = std::mem::replace(&mut self.membership_index, index);
         self.has_promotable = membership.members().iter().any(|member| is_promotable(member.role));
-        if index < self.membership_index {
+        if index < before {
             Some(Feature::MembershipRolledBack)
         } else if raft.role() != RoleName::Leader {
             None

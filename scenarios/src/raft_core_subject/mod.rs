@@ -14,7 +14,7 @@ use raft_core::{
     ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
 };
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
+    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
     Promise, RequestId, Response, Role, Setup, Subject,
 };
 
@@ -45,6 +45,8 @@ pub struct RaftCore {
     taking: Option<Arc<TakenSnapshot>>,
     promotes: bool,
     log_changed_from: Option<LogIndex>,
+    /// The core's, in the simulator's words.
+    membership: Membership,
     features: features::Witness,
     effects: Vec<Effect<Command>>,
     /// What carrying out an effect led to at once.
@@ -85,8 +87,8 @@ impl Subject for RaftCore {
 
     fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
         let config = setup.settings.config(&setup);
-        let raft = Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter)
-            .map_err(|error| error.to_string())?;
+        let raft =
+            Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter).map_err(|error| error.to_string())?;
         let mut shelf = Shelf::default();
         let (mut map, mut applied) = Default::default();
         if let Some((snapshot, bytes)) = disk.snapshot() {
@@ -94,6 +96,7 @@ impl Subject for RaftCore {
             shelf.put(snapshot.id(), bytes.clone());
         }
         Ok(Self {
+            membership: membership(raft.membership()),
             raft,
             map,
             applied,
@@ -163,6 +166,14 @@ impl Subject for RaftCore {
         command.digest()
     }
 
+    fn access(command: &Command) -> Access {
+        command.access()
+    }
+
+    fn read_value(answer: &Answer) -> Option<u64> {
+        answer.read_value()
+    }
+
     fn describe(message: &Self::Message) -> String {
         describe(message)
     }
@@ -197,7 +208,7 @@ impl Subject for RaftCore {
             last_index: self.raft.log().last_index().0,
             log_changed_from: self.log_changed_from.take().map(|index| index.0),
             snapshot_index: self.raft.log().base().index.0,
-            membership: Some(membership(self.raft.membership())),
+            membership: Some(self.membership),
         })
     }
 
@@ -288,7 +299,8 @@ impl RaftCore {
                 out.refuse(format!("{follower:?} has lost what it acknowledged"));
             }
             Effect::Fatal(error) => out.stop(error.to_string()),
-            Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } | Effect::MembershipChanged { .. } => {}
+            Effect::MembershipChanged { membership: members, .. } => self.membership = membership(&members),
+            Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } => {}
         }
     }
 
@@ -435,9 +447,8 @@ fn mode(path: ReadPath) -> ReadMode {
 }
 
 fn membership(members: &raft_core::Membership) -> Membership {
-    let set = |ids: &mut dyn Iterator<Item = raft_core::NodeId>| {
-        ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)))
-    };
+    let set =
+        |ids: &mut dyn Iterator<Item = raft_core::NodeId>| ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)));
     Membership {
         voters: set(&mut members.voters()),
         outgoing: set(&mut members.outgoing()),

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use raft_core::Config;
 use serde::{Deserialize, Serialize};
-use sim::{Choice, NodeId, NodeSet, Setup};
+use sim::{AppliedDigest, Choice, NodeId, NodeSet, Setup};
 
 use super::ids::core_id;
+use crate::kv::Map;
 
 /// What an operator sets. Times are in milliseconds, as in the configuration file.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -15,10 +16,10 @@ pub struct Settings {
     pub election_timeout_ms: (u64, u64),
     /// The heartbeat interval.
     pub heartbeat_ms: u64,
-    /// Whether servers ask around before they campaign.
-    pub pre_vote: bool,
-    /// Whether leaders step down without a quorum, and followers in touch with one ignore candidates.
-    pub check_quorum: bool,
+    /// Which servers ask around before they campaign: all, none, or some, as in the middle of an upgrade.
+    pub pre_vote: NodeSet,
+    /// Which leaders step down without a quorum, and which followers in touch with a leader ignore candidates.
+    pub check_quorum: NodeSet,
     /// How far clocks are trusted, where reads may go by leases.
     pub lease_clock_drift_ppm: Option<u32>,
     /// The nodes that should rather lead.
@@ -51,8 +52,8 @@ impl Default for Settings {
         Self {
             election_timeout_ms: (150, 300),
             heartbeat_ms: 50,
-            pre_vote: config.pre_vote,
-            check_quorum: config.check_quorum,
+            pre_vote: everyone_or_nobody(config.pre_vote),
+            check_quorum: everyone_or_nobody(config.check_quorum),
             lease_clock_drift_ppm: config.lease_clock_drift_ppm,
             preferred: NodeSet::default(),
             forward_reads: config.forward_reads,
@@ -77,15 +78,21 @@ impl Settings {
     /// all met.
     pub fn draw(choice: &mut Choice) -> Self {
         let shortest_ms = choice.within((60, 200));
-        let check_quorum = choice.chance_ppm(750_000);
+        let pre_vote = draw_nodes(choice);
+        let check_quorum = draw_nodes(choice);
+        let may_lease = check_quorum == everyone_or_nobody(true);
         let chunk = *choice.pick(&[1, 7, 64, 4096]);
         Self {
             election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
             heartbeat_ms: shortest_ms / choice.within((2, 8)),
-            pre_vote: choice.chance_ppm(667_000),
+            pre_vote,
             check_quorum,
-            lease_clock_drift_ppm: (check_quorum && choice.chance_ppm(500_000)).then_some(0),
-            preferred: NodeSet(if choice.chance_ppm(750_000) { 0 } else { choice.below(128) as u8 }),
+            lease_clock_drift_ppm: (may_lease && choice.chance_ppm(750_000)).then_some(0),
+            preferred: if choice.chance_ppm(750_000) {
+                NodeSet::default()
+            } else {
+                NodeSet(choice.below(1 << sim::MAX_NODES) as u8)
+            },
             forward_reads: choice.chance_ppm(750_000),
             append: (*choice.pick(&[1, 2, 5, 64, 1024]), *choice.pick(&[1, 200, 1 << 20])),
             in_flight: (*choice.pick(&[1, 2, 8, 64]), *choice.pick(&[1, 500, 1 << 20])),
@@ -99,16 +106,23 @@ impl Settings {
         }
     }
 
+    /// How many bytes a snapshot of a map of `keys` has at most.
+    #[must_use]
+    pub fn largest_snapshot(keys: u64) -> u64 {
+        super::snapshot::encode(&Map::default(), AppliedDigest::default()).len() as u64 + keys * Map::RECORD as u64
+    }
+
     /// The configuration of one node.
     pub(super) fn config(&self, setup: &Setup<'_, Self>) -> Config {
         let timeout = Duration::from_millis;
         let is_initial = setup.members.contains(setup.node);
-        let voters: Vec<_> = NodeId::all(setup.nodes).filter(|node| setup.members.contains(*node)).map(core_id).collect();
+        let voters: Vec<_> =
+            NodeId::all(setup.nodes).filter(|node| setup.members.contains(*node)).map(core_id).collect();
         Config {
             election_timeout: timeout(self.election_timeout_ms.0)..timeout(self.election_timeout_ms.1),
             heartbeat_interval: timeout(self.heartbeat_ms),
-            pre_vote: self.pre_vote,
-            check_quorum: self.check_quorum,
+            pre_vote: self.pre_vote.contains(setup.node),
+            check_quorum: self.check_quorum.contains(setup.node),
             lease_clock_drift_ppm: self.lease_clock_drift_ppm,
             priority: u32::from(self.preferred.contains(setup.node)),
             forward_reads: self.forward_reads,
@@ -123,6 +137,20 @@ impl Settings {
             snapshot_bytes_per_heartbeat: self.snapshot_bytes.2,
             ..Config::new(core_id(setup.node), if is_initial { voters } else { Vec::new() })
         }
+    }
+}
+
+/// The same for every node there may be.
+fn everyone_or_nobody(is_on: bool) -> NodeSet {
+    if is_on { NodeSet::all(sim::MAX_NODES as u8) } else { NodeSet::default() }
+}
+
+/// Most often all, sometimes none, and now and then some.
+fn draw_nodes(choice: &mut Choice) -> NodeSet {
+    match choice.below(8) {
+        0 | 1 => everyone_or_nobody(false),
+        2 => NodeSet(choice.below(1 << sim::MAX_NODES) as u8),
+        _ => everyone_or_nobody(true),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::failure::Violation;
-use crate::subject::{LogEntry, RequestId};
+use crate::subject::{Access, LogEntry, RequestId};
 
 const NAME: &str = "acknowledged";
 
@@ -24,23 +24,42 @@ pub struct Acknowledged {
 struct Open {
     number: u32,
     digest: u64,
+    is_write: bool,
     /// The last index acknowledged when it was asked.
     not_before: u64,
 }
 
 impl Acknowledged {
-    /// A client asks for the command of `digest`.
-    pub fn invoked(&mut self, id: RequestId, digest: u64) {
+    /// A client asks for the command of `digest`, which does this.
+    pub fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
         let client = usize::from(id.client);
         if self.open.len() <= client {
             self.open.resize_with(client + 1, VecDeque::new);
         }
-        self.open[client].push_back(Open { number: id.number, digest, not_before: self.last_acknowledged });
+        let is_write = matches!(access, Access::Write { .. });
+        self.open[client].push_back(Open { number: id.number, digest, is_write, not_before: self.last_acknowledged });
     }
 
-    /// The client is told that its command took effect, and not where.
-    pub fn done_somewhere(&mut self, id: RequestId) {
-        self.close(id);
+    /// The client is told that its command took effect, and not where, of the log of which `committed` is committed. A
+    /// read need not be there; of a command that nobody explains nothing is known. Returns where a write is.
+    ///
+    /// # Errors
+    /// Where a write is not committed, or was before what it must follow.
+    pub fn done_somewhere(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<Option<u64>, Box<Violation>> {
+        let Some(Open { digest, not_before, .. }) = self.close(id).filter(|open| open.is_write) else {
+            return Ok(None);
+        };
+        // Whatever was committed before it was asked for cannot be it.
+        let since = committed.get(not_before as usize..).unwrap_or_default();
+        let Some(place) = since.iter().position(|entry| entry.digest == digest) else {
+            let RequestId { client, number } = id;
+            let detail =
+                format!("client {client} was told that its command {number} took effect, and it is not committed");
+            return Err(Violation::new(NAME, detail));
+        };
+        let index = not_before + place as u64 + 1;
+        self.last_acknowledged = self.last_acknowledged.max(index);
+        Ok(Some(index))
     }
 
     fn close(&mut self, id: RequestId) -> Option<Open> {

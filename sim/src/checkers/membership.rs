@@ -197,6 +197,24 @@ impl Memberships {
         Ok(())
     }
 
+    /// The last committed one, where any log was seen to hold one.
+    #[must_use]
+    pub fn latest_committed(&self) -> Option<Membership> {
+        self.committed.last().map(|(_, membership)| *membership)
+    }
+
+    /// Whether `node` votes in a configuration of its log that may yet turn out to be the last one, as far as it knows
+    /// with `committed` entries committed. Then it may have to be elected, to commit the very configuration that leaves
+    /// it out (dissertation §4.2.2).
+    #[must_use]
+    pub fn may_be_needed(&self, node: NodeId, committed: u64) -> bool {
+        let place = &self.nodes[node.index()];
+        let after = place.logged.partition_point(|(index, _)| *index <= committed);
+        let settled = after.checked_sub(1).map(|last| place.logged[last].1).or(place.base);
+        let open = place.logged[after..].iter().map(|(_, membership)| *membership);
+        settled.into_iter().chain(open).any(|membership| membership.is_voter(node))
+    }
+
     /// `node` goes by `shown`.
     ///
     /// # Errors

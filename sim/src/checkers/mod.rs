@@ -11,6 +11,7 @@ pub mod election_quorum;
 pub mod election_safety;
 pub mod leader_append_only;
 pub mod leader_completeness;
+pub mod linearizable_reads;
 pub mod log_matching;
 pub mod membership;
 pub mod monotonic;
@@ -25,6 +26,7 @@ use applied::Applied;
 use durability::Durability;
 use election_safety::ElectionSafety;
 use leader_completeness::LeaderCompleteness;
+use linearizable_reads::LinearizableReads;
 use log_matching::LogMatching;
 use membership::Memberships;
 use one_vote::OneVote;
@@ -34,7 +36,7 @@ use state_machine_safety::StateMachineSafety;
 use crate::failure::Violation;
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
-use crate::subject::{Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
+use crate::subject::{Access, Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
 
 /// A checker's name and the property it holds a run to.
 #[derive(Clone, Copy, Debug)]
@@ -77,7 +79,9 @@ pub const ALL: &[About] = &[
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
     About { name: "durability", property: "what is committed stays on the disks of a quorum" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
+    About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
+    About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
 ];
 
@@ -95,6 +99,7 @@ pub(crate) struct Checkers {
     state_machine_safety: StateMachineSafety,
     durability: Durability,
     acknowledged: Acknowledged,
+    linearizable_reads: LinearizableReads,
     applied: Applied,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
@@ -129,6 +134,7 @@ impl Checkers {
             state_machine_safety: StateMachineSafety::default(),
             durability: Durability::new(nodes),
             acknowledged: Acknowledged::default(),
+            linearizable_reads: LinearizableReads::default(),
             applied: Applied::default(),
             makes_promises: false,
         }
@@ -305,7 +311,8 @@ impl Checkers {
         membership: Membership,
         stands: bool,
     ) -> Result<(), Box<Violation>> {
-        if stands {
+        let committed = self.nodes[node.index()].seen.commit_index;
+        if stands && !self.memberships.may_be_needed(node, committed) {
             membership::stands(node, membership, S::ONLY_MEMBERS_CAMPAIGN)?;
         }
         // Where no log holds a configuration, the subject keeps it elsewhere.
@@ -434,6 +441,7 @@ impl Checkers {
                 is_news = true;
                 self.applied.committed(entry);
                 self.acknowledged.committed(entry)?;
+                self.linearizable_reads.committed(entry);
                 self.leader_completeness.committed(term, index, entry, &self.log_matching)?;
                 if !self.memberships.is_empty() {
                     self.memberships.committed(index, entry.term)?;
@@ -479,24 +487,35 @@ impl Checkers {
         Ok(())
     }
 
-    pub(crate) fn invoked(&mut self, id: RequestId, digest: u64) {
-        self.acknowledged.invoked(id, digest);
+    /// The last configuration that is committed, as the one who sees every log knows it.
+    pub(crate) fn latest_committed_membership(&self) -> Option<Membership> {
+        self.memberships.latest_committed()
+    }
+
+    pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
+        self.acknowledged.invoked(id, digest, access);
+        self.linearizable_reads.invoked(id, digest, access);
     }
 
     /// A client is told that its command has no effect.
     pub(crate) fn refused(&mut self, id: RequestId) -> Result<(), Box<Violation>> {
+        self.linearizable_reads.refused(id);
         self.acknowledged.refused(id, self.state_machine_safety.log())
     }
 
-    /// A client is told that its command took effect.
-    pub(crate) fn done(&mut self, id: RequestId, index: Option<u64>) -> Result<(), Box<Violation>> {
-        match index {
-            Some(index) => self.acknowledged.done(id, index, self.state_machine_safety.log()),
-            None => {
-                self.acknowledged.done_somewhere(id);
-                Ok(())
-            }
-        }
+    /// A client is told that its command took effect; if it was a read, that it found `value()`.
+    pub(crate) fn done(
+        &mut self,
+        id: RequestId,
+        index: Option<u64>,
+        value: impl FnOnce() -> Option<u64>,
+    ) -> Result<(), Box<Violation>> {
+        let committed = self.state_machine_safety.log();
+        let index = match index {
+            Some(index) => self.acknowledged.done(id, index, committed).map(|()| Some(index)),
+            None => self.acknowledged.done_somewhere(id, committed),
+        }?;
+        self.linearizable_reads.done(id, index, value)
     }
 }
 

@@ -11,6 +11,9 @@ use crate::subject::Subject;
 
 impl<S: Subject> World<S> {
     pub(super) fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        if self.is_healed() {
+            return Ok(());
+        }
         let fault = self.plan.faults[number].fault;
         self.trace.note(self.now_ns, || format!("FAULT {fault:?}"));
         let lasts_ns = match fault {
@@ -48,6 +51,10 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn fault_ends(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        // What is broken then stays so for good.
+        if self.is_healed() {
+            return Ok(());
+        }
         let fault = self.plan.faults[number].fault;
         self.trace.note(self.now_ns, || format!("FAULT ENDS {fault:?}"));
         match fault {

@@ -2,6 +2,7 @@
 
 mod disks;
 mod event;
+mod healing;
 mod host;
 mod injection;
 mod operations;
@@ -10,6 +11,7 @@ mod requests;
 use std::collections::VecDeque;
 
 use event::Event;
+use healing::Healing;
 use host::{Alarms, Host, NEVER};
 
 use crate::checkers::Checkers;
@@ -53,6 +55,10 @@ pub struct World<S: Subject> {
     deliveries: u64,
     event_limit: u64,
     is_started: bool,
+    /// When the phase ends that the run is in.
+    ends_ns: u64,
+    /// What there is to know of the phase after the faults, once it has begun.
+    healing: Option<Healing>,
     failure: Option<Failure>,
     outputs: Outputs<S>,
     responses: Vec<(RequestId, Response<S::Answer>)>,
@@ -105,6 +111,8 @@ impl<S: Subject> World<S> {
             deliveries: 0,
             event_limit: MOST_EVENTS_AT_ONCE,
             is_started: false,
+            ends_ns: plan.duration_ns,
+            healing: None,
             failure: None,
             outputs: Outputs::new(),
             responses: Vec::new(),
@@ -167,14 +175,13 @@ impl<S: Subject> World<S> {
         }
         let (alarm_ns, sleeper) = self.alarms.next();
         // Where both are due at one instant, what was sent comes before who waited for it.
-        let result = if let Some((at_ns, event)) = self.queue.pop_until(alarm_ns.min(self.plan.duration_ns - 1)) {
+        let result = if let Some((at_ns, event)) = self.queue.pop_until(alarm_ns.min(self.ends_ns - 1)) {
             self.trace.events += 1;
             self.now_ns = at_ns;
             self.trace.fold(at_ns);
             self.execute(event)
-        } else if alarm_ns >= self.plan.duration_ns {
-            self.end();
-            return false;
+        } else if alarm_ns >= self.ends_ns {
+            return self.phase_ends();
         } else {
             self.trace.events += 1;
             self.now_ns = alarm_ns;
@@ -190,7 +197,31 @@ impl<S: Subject> World<S> {
         if self.trace.events > self.event_limit || self.queue.len() > MOST_WAITING {
             self.check_growth();
         }
+        if self.is_healed() && self.failure.is_none() {
+            self.watch_core();
+        }
         self.failure.is_none()
+    }
+
+    /// Nothing more happens in this phase. Returns whether there is another.
+    fn phase_ends(&mut self) -> bool {
+        self.now_ns = self.ends_ns;
+        match self.plan.heal.clone() {
+            Some(heal) if !self.is_healed() => {
+                self.trace.events += 1;
+                self.trace.fold(self.now_ns);
+                if let Err(violation) = self.heal(&heal) {
+                    self.fail(FailureKind::Safety, &violation);
+                }
+                self.trace.end_event();
+                self.failure.is_none()
+            }
+            _ => {
+                self.healed_phase_ends();
+                self.end();
+                false
+            }
+        }
     }
 
     /// A run that has more events than any sane protocol is ended: its timers stand still, or its messages multiply.
@@ -428,9 +459,10 @@ impl<S: Subject> World<S> {
         Totals {
             events: self.trace.events,
             deliveries: self.deliveries,
-            virtual_ns: if self.failure.is_some() { self.now_ns } else { self.plan.duration_ns },
+            virtual_ns: self.now_ns,
             elections: self.checkers.elections(),
             commits: self.checkers.commands(),
+            recoveries: self.has_recovered().into(),
             faults: self.counts,
             features: self.features.clone(),
         }

@@ -6,6 +6,9 @@ use crate::subject::{Input, Subject};
 
 impl<S: Subject> World<S> {
     pub(super) fn operate(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        if self.is_healed() {
+            return Ok(());
+        }
         let operation = self.plan.operations[number].operation;
         let Some(leader) = self.current_leader() else {
             self.trace.note(self.now_ns, || format!("OPERATION {operation:?}  (dropped, nobody leads)"));

@@ -5,10 +5,19 @@ use super::event::Event;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::plan::Clients;
-use crate::subject::{Input, RequestId, Response, Role, Subject};
+use crate::subject::{Access, Input, RequestId, Response, Role, Subject};
+
+/// So often a command is drawn until it is no read; a subject that has none but reads is asked for one.
+const MOST_DRAWS: u32 = 100;
 
 impl<S: Subject> World<S> {
     pub(super) fn client_wakes(&mut self, client: u16) -> Result<(), Box<Violation>> {
+        if self.is_healed() {
+            if self.is_probe(client) {
+                self.probe();
+            }
+            return Ok(());
+        }
         let place = usize::from(client);
         match self.plan.clients {
             Clients::Open { every_ns } => {
@@ -35,11 +44,22 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn begin_request(&mut self, place: usize) -> (RequestId, S::Command) {
-        let client = &mut self.clients[place];
-        let id = client.begin();
-        let command = S::draw_command(&self.plan.settings, id.client, id.number, &mut client.choice);
-        self.checkers.invoked(id, S::command_digest(&command));
+        let id = self.clients[place].begin();
+        let mut command = self.draw_command(id);
+        // A read may be answered by a cluster that can commit nothing.
+        for _ in 0..MOST_DRAWS {
+            if !self.is_probe(id.client) || !matches!(S::access(&command), Access::Read { .. }) {
+                break;
+            }
+            command = self.draw_command(id);
+        }
+        self.checkers.invoked(id, S::command_digest(&command), S::access(&command));
         (id, command)
+    }
+
+    fn draw_command(&mut self, id: RequestId) -> S::Command {
+        let choice = &mut self.clients[usize::from(id.client)].choice;
+        S::draw_command(&self.plan.settings, id.client, id.number, choice)
     }
 
     /// The node that leads the latest term, as far as nodes that are up and running believe.
@@ -65,12 +85,13 @@ impl<S: Subject> World<S> {
         for (id, response) in responses.drain(..) {
             // Judged where it is said: whether and when the client hears of it changes nothing.
             match &response {
-                Response::Done { index, .. } => self.checkers.done(id, *index)?,
+                Response::Done { index, answer } => self.checkers.done(id, *index, || S::read_value(answer))?,
                 Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
             }
+            let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
+            let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
-            let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
-            if is_remote && let Some(delay_ns) = client.delay_ns(&self.plan.network) {
+            if is_remote && let Some(delay_ns) = client.delay_ns(&network) {
                 self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
             }
         }
@@ -86,7 +107,9 @@ impl<S: Subject> World<S> {
             Response::NotLeader { leader } => *leader,
             Response::NoEffect => None,
         };
-        if client.end(id, leader) {
+        let was_waited_for = client.end(id, leader);
+        self.probe_hears(id, response);
+        if was_waited_for {
             self.client_thinks(id.client);
         }
     }
@@ -99,7 +122,11 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn client_thinks(&mut self, client: u16) {
-        if let Clients::Closed { think_ns, .. } = self.plan.clients {
+        if self.is_healed() {
+            if self.is_probe(client) {
+                self.probe_rests();
+            }
+        } else if let Clients::Closed { think_ns, .. } = self.plan.clients {
             let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
             self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });
         }

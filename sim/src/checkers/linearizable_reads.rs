@@ -1,0 +1,110 @@
+//! Reads are linearizable (§8): each returns what its key held at one moment between its call and its answer, and no read
+//! goes back behind what an operation that was over before it has seen or done.
+//!
+//! The committed log orders all writes, so a moment is an index, and a read that does not go through the log has to find
+//! one. It is given the earliest that fits: whatever may follow it then may follow any other choice.
+
+use std::collections::BTreeMap;
+
+use crate::failure::Violation;
+use crate::subject::{Access, LogEntry, RequestId};
+
+const NAME: &str = "linearizable_reads";
+
+/// Remembers every value of every key, and how far clients have seen.
+#[derive(Clone, Debug, Default)]
+pub struct LinearizableReads {
+    /// By digest, the writes that were asked for.
+    writes: BTreeMap<u64, (u64, Option<u64>)>,
+    /// By key, the indexes at which it was written, and its value from there on.
+    values: BTreeMap<u64, Vec<(u64, Option<u64>)>>,
+    /// The reads without an answer.
+    open: BTreeMap<RequestId, Open>,
+    /// The highest index that an operation which is over is known to have seen or made.
+    floor: u64,
+    committed: u64,
+}
+
+/// A read without an answer.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    key: u64,
+    /// The floor when it was asked.
+    not_before: u64,
+}
+
+impl LinearizableReads {
+    /// A client asks for the command of `digest`, which does this.
+    pub fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
+        match access {
+            Access::Write { key, value } => {
+                self.writes.insert(digest, (key, value));
+            }
+            Access::Read { key } => {
+                self.open.insert(id, Open { key, not_before: self.floor });
+            }
+            Access::Other => {}
+        }
+    }
+
+    /// `entry` is the next of the committed log.
+    pub fn committed(&mut self, entry: LogEntry) {
+        self.committed += 1;
+        if let Some(&(key, value)) = self.writes.get(&entry.digest) {
+            self.values.entry(key).or_default().push((self.committed, value));
+        }
+    }
+
+    /// The client is told that its command has no effect.
+    pub fn refused(&mut self, id: RequestId) {
+        self.open.remove(&id);
+    }
+
+    /// The client is told that its command took effect, where known at `index`; if it was a read, it found `value()`.
+    ///
+    /// # Errors
+    /// Where the read found what was not there then.
+    pub fn done(
+        &mut self,
+        id: RequestId,
+        index: Option<u64>,
+        value: impl FnOnce() -> Option<u64>,
+    ) -> Result<(), Box<Violation>> {
+        let seen_at = match self.open.remove(&id) {
+            None => index,
+            Some(open) => Some(self.moment(id, open, index, value())?),
+        };
+        self.floor = self.floor.max(seen_at.unwrap_or(0));
+        Ok(())
+    }
+
+    /// The earliest index at which the read may have found `value`; one that went through the log was at `index`.
+    fn moment(&self, id: RequestId, open: Open, index: Option<u64>, value: Option<u64>) -> Result<u64, Box<Violation>> {
+        let Open { key, not_before } = open;
+        let earliest = index.unwrap_or(not_before);
+        let values = self.values.get(&key).map_or(&[][..], Vec::as_slice);
+        let later = values.partition_point(|(written_at, _)| *written_at <= earliest);
+        let held = later.checked_sub(1).and_then(|last| values[last].1);
+        if held == value {
+            return Ok(earliest);
+        }
+        // A write is passed over here at most once by each read that was waiting when it was committed.
+        let found = values[later..].iter().find(|(_, later)| *later == value);
+        match (index, found) {
+            (None, Some((written_at, _))) => Ok(*written_at),
+            (Some(index), _) => Err(violation(id, key, &format!("at {index}, where the log says otherwise"))),
+            (None, None) if value.is_none() || values[..later].iter().any(|(_, earlier)| *earlier == value) => {
+                Err(violation(
+                    id,
+                    key,
+                    &format!("as it was before {not_before}, which was seen before the read was asked for"),
+                ))
+            }
+            (None, None) => Err(violation(id, key, "as nobody has committed it")),
+        }
+    }
+}
+
+fn violation(RequestId { client, number }: RequestId, key: u64, what: &str) -> Box<Violation> {
+    Violation::new(NAME, format!("client {client}'s read {number} found key {key} {what}"))
+}

@@ -1,0 +1,317 @@
+//! The healed phase: a core that is a quorum gets well, everything else stays broken, and the core has a bound within
+//! which it must lead, commit, and then stay as it is.
+
+use super::World;
+use super::event::Event;
+use crate::choices::{Choice, Kind};
+use crate::clients::Client;
+use crate::failure::{FailureKind, Violation};
+use crate::faults::FaultClass;
+use crate::heal::{Heal, Outside, STABLE_FOR};
+use crate::membership::Membership;
+use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::plan::{Fault, Network};
+use crate::subject::{RequestId, Response, Role, Subject};
+
+const NAME: &str = "liveness";
+
+/// No fault of the plan has this number: what it took down stays down.
+const FOR_GOOD: usize = usize::MAX;
+
+/// The probing client gives up a request after so many longest election timeouts, and asks again after this part of one.
+const PROBE_PATIENCE: u64 = 2;
+const PROBE_PAUSE: u64 = 8;
+
+/// How the core is doing.
+#[derive(Clone, Debug)]
+pub(super) struct Healing {
+    core: NodeSet,
+    tempo_ns: u64,
+    /// When the core must have settled.
+    deadline_ns: u64,
+    /// The client that asks for a write until one is answered.
+    probe: u16,
+    last_asked: NodeId,
+    /// Where the answered write stands in the log.
+    written_at: Option<u64>,
+    /// Who leads, and in which term, since the core has settled.
+    settled: Option<(NodeId, u64)>,
+}
+
+impl<S: Subject> World<S> {
+    // ---- From faults to a healed core ----
+
+    /// The faults end: some for good, by getting well, and some never.
+    pub(super) fn heal(&mut self, heal: &Heal) -> Result<(), Box<Violation>> {
+        self.trace.note(self.now_ns, || "THE FAULTS END".to_owned());
+        self.links.heal_all();
+        let core = self.wake_core(heal)?;
+        self.links.calm(core);
+        let words = self.break_others(heal, core)?;
+        self.trace.note(self.now_ns, || format!("HEALED core {core:?}{words}"));
+        self.trace.fold(u64::from(core.0));
+        let tempo_ns = heal.election_timeout_ns.1;
+        let bound_ns = heal.bound_ns(&self.plan, self.missing_entries(core));
+        let deadline_ns = self.now_ns.saturating_add(bound_ns);
+        let probe = self.clients.len() as u16;
+        self.clients.push(Client::new(self.choices, probe));
+        let (last_asked, written_at, settled) = (NodeId(0), None, None);
+        self.healing = Some(Healing { core, tempo_ns, deadline_ns, probe, last_asked, written_at, settled });
+        self.ends_ns = deadline_ns;
+        self.probe();
+        Ok(())
+    }
+
+    /// Draws the core and makes it well: nodes in a drawn order, until they are a quorum of every configuration that one
+    /// of them goes by, and perhaps some more.
+    fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
+        // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
+        let newest = self.checkers.latest_committed_membership().unwrap_or(Membership::of_all(self.plan.nodes));
+        let mut drawn: Vec<(bool, u64, bool, NodeId)> = NodeId::all(self.plan.nodes)
+            .map(|node| {
+                let mut choice = self.choices.of_node(Kind::Heal, node);
+                (!newest.is_voter(node), choice.below(u64::MAX), choice.chance_ppm(300_000), node)
+            })
+            .collect();
+        drawn.sort_unstable();
+        let mut core = NodeSet::default();
+        for (is_no_voter, _, joins_anyway, node) in drawn {
+            let is_spare = joins_anyway || heal.outside.is_empty();
+            if !self.is_quorum_of_its_own(core) || !is_no_voter && is_spare {
+                core = core.with(node);
+                // What it goes by may be other than before it went down.
+                self.wake(node)?;
+                self.hosts[node.index()].slow = None;
+            }
+        }
+        Ok(core)
+    }
+
+    /// Whether `core` is a quorum of the configurations that its nodes go by.
+    fn is_quorum_of_its_own(&self, core: NodeSet) -> bool {
+        !core.is_empty() && self.members(core).all(|node| self.membership_of(node).is_quorum(core))
+    }
+
+    fn membership_of(&self, node: NodeId) -> Membership {
+        self.checkers.seen(node).membership.unwrap_or(Membership::of_all(self.plan.nodes))
+    }
+
+    fn wake(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        let host = &self.hosts[node.index()];
+        if let Some(fault) = host.downed_by {
+            return self.restart(node, fault);
+        }
+        if let Some(fault) = host.paused_by {
+            self.resume(node, fault);
+        }
+        Ok(())
+    }
+
+    /// What becomes of the nodes outside the core, in words.
+    fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<String, Box<Violation>> {
+        let mut words = String::new();
+        for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
+            let has_vote = self.members(core).any(|other| self.membership_of(other).is_voter(node));
+            let mut choice = self.choices.of_node(Kind::HealOutside, node);
+            let fate = draw_fate(&mut choice, &heal.outside, has_vote);
+            self.break_for_good(node, fate)?;
+            words += &format!("; {node} {fate:?}");
+        }
+        Ok(words)
+    }
+
+    fn break_for_good(&mut self, node: NodeId, fate: Outside) -> Result<(), Box<Violation>> {
+        let (one, all) = (NodeSet::default().with(node), NodeSet::all(self.plan.nodes));
+        let for_ns = u64::MAX;
+        let cut = match fate {
+            Outside::Down => return self.crash(node, FOR_GOOD),
+            Outside::Paused => {
+                self.pause(node, FOR_GOOD);
+                return Ok(());
+            }
+            Outside::Connected => return self.wake(node),
+            Outside::CutOff => Fault::Partition { side: one, for_ns },
+            Outside::Mute => Fault::OneWayPartition { from: one, to: all, for_ns },
+            Outside::Deaf => Fault::OneWayPartition { from: all, to: one, for_ns },
+        };
+        let class = if fate == Outside::CutOff { FaultClass::Partition } else { FaultClass::OneWayPartition };
+        self.counts[class] += 1;
+        self.links.cut(cut);
+        self.wake(node)
+    }
+
+    /// How many entries a node of the core may have to be sent.
+    fn missing_entries(&self, core: NodeSet) -> u64 {
+        let seen = |node| self.checkers.seen(node);
+        let last = self.members(core).map(|node| seen(node).last_index).max().unwrap_or(0);
+        let least = self.members(core).map(|node| seen(node).commit_index).min().unwrap_or(0);
+        last.saturating_sub(least)
+    }
+
+    /// Whether the faults are over.
+    pub(super) fn is_healed(&self) -> bool {
+        self.healing.is_some()
+    }
+
+    // ---- The probing client ----
+
+    /// What clients' requests and answers meet on their way.
+    pub(super) fn client_network(&self) -> Network {
+        if self.is_healed() { self.plan.network.calm() } else { self.plan.network }
+    }
+
+    /// Whether `client` is the one that goes on after the faults.
+    pub(super) fn is_probe(&self, client: u16) -> bool {
+        self.healing.as_ref().is_some_and(|healing| healing.probe == client)
+    }
+
+    /// Asks for a write: the leader, where the client was told of one, and one core node after the other where not.
+    pub(super) fn probe(&mut self) {
+        let Some(Healing { core, probe, last_asked, tempo_ns, .. }) = self.healing else { return };
+        let (id, command) = self.begin_request(usize::from(probe));
+        let network = self.client_network();
+        let client = &mut self.clients[usize::from(probe)];
+        let hint = client.leader().filter(|leader| core.contains(*leader));
+        let to = hint.unwrap_or_else(|| next_of(core, last_asked));
+        self.trace.note(self.now_ns, || format!("the probe asks {to} for {command:?}"));
+        if let Some(delay_ns) = client.delay_ns(&network) {
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+        }
+        self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id });
+        if let Some(healing) = &mut self.healing {
+            healing.last_asked = to;
+        }
+    }
+
+    /// The probe has an answer, or has given up.
+    pub(super) fn probe_rests(&mut self) {
+        if let Some(Healing { probe, tempo_ns, written_at: None, .. }) = self.healing {
+            self.queue.push(self.now_ns + tempo_ns / PROBE_PAUSE, Event::ClientWakes { client: probe });
+        }
+    }
+
+    pub(super) fn probe_hears(&mut self, id: RequestId, response: &Response<S::Answer>) {
+        let Response::Done { index, .. } = response else { return };
+        let Some(core) = self.healing.as_ref().map(|healing| healing.core) else { return };
+        let latest_commit = || self.members(core).map(|node| self.checkers.seen(node).commit_index).max();
+        let written_at = index.or_else(latest_commit);
+        if let Some(healing) = &mut self.healing
+            && healing.probe == id.client
+        {
+            healing.written_at = written_at;
+        }
+    }
+
+    // ---- What the core owes ----
+
+    /// Looks at the core after an event of the healed phase.
+    pub(super) fn watch_core(&mut self) {
+        let Some(Healing { core, tempo_ns, deadline_ns, settled, written_at, .. }) = self.healing else { return };
+        let Some(before) = settled else {
+            if written_at.is_some() && self.missing().is_none() {
+                self.settle(tempo_ns);
+            }
+            return;
+        };
+        let Some(problem) = self.leader_of(core).map_or_else(Some, |now| (now != before).then(|| changed(before, now)))
+        else {
+            return;
+        };
+        if self.now_ns > deadline_ns {
+            let (leader, term) = before;
+            let detail = format!("the core settled under {leader} in term {term}, and did not stay so: {problem}");
+            return self.fail(FailureKind::Liveness, &Violation::new(NAME, detail));
+        }
+        // Something was still under way. All is owed anew, by the same time as before.
+        self.trace.note(self.now_ns, || format!("UNSETTLED {problem}"));
+        if let Some(healing) = &mut self.healing {
+            (healing.settled, healing.written_at) = (None, None);
+        }
+        self.ends_ns = deadline_ns;
+        self.probe_rests();
+    }
+
+    fn settle(&mut self, tempo_ns: u64) {
+        let Some(healing) = &self.healing else { return };
+        let Ok(leader) = self.leader_of(healing.core) else { return };
+        self.trace.note(self.now_ns, || format!("SETTLED {} leads t{}", leader.0, leader.1));
+        self.ends_ns = self.now_ns + STABLE_FOR * tempo_ns;
+        if let Some(healing) = &mut self.healing {
+            healing.settled = Some(leader);
+        }
+    }
+
+    /// Whether the core led, committed, and stayed as it was.
+    pub(super) fn has_recovered(&self) -> bool {
+        self.failure.is_none() && self.healing.as_ref().is_some_and(|healing| healing.settled.is_some())
+    }
+
+    /// The bound is over, or the time for which nothing may change.
+    pub(super) fn healed_phase_ends(&mut self) {
+        if !self.has_recovered()
+            && let Some(missing) = self.missing()
+        {
+            self.fail(FailureKind::Liveness, &Violation::new(NAME, missing));
+        }
+    }
+
+    /// What the core still owes.
+    fn missing(&self) -> Option<String> {
+        let Healing { core, written_at, .. } = self.healing.as_ref()?;
+        let leader = match self.leader_of(*core) {
+            Ok((leader, _)) => leader,
+            Err(problem) => return Some(problem),
+        };
+        let Some(written_at) = *written_at else {
+            return Some(format!("{leader} leads, and no write that was asked for since the heal was answered"));
+        };
+        if self.membership_of(leader).is_joint() {
+            return Some(format!("{leader} leads, and a change of membership does not end"));
+        }
+        let committed = |node| self.checkers.seen(node).commit_index;
+        let last = committed(leader);
+        if last < written_at {
+            return Some(format!(
+                "{leader} leads and has committed up to {last}, and an answered write stands at {written_at}"
+            ));
+        }
+        let behind = self.voters_of(leader, *core).find(|node| committed(*node) != last);
+        behind
+            .map(|node| format!("{node} has committed up to {}, and its leader {leader} up to {last}", committed(node)))
+    }
+
+    /// The nodes of the core that must keep up with `leader`: those that it has among its voters.
+    fn voters_of(&self, leader: NodeId, core: NodeSet) -> impl Iterator<Item = NodeId> + use<S> {
+        let membership = self.membership_of(leader);
+        self.members(core).filter(move |node| membership.is_voter(*node))
+    }
+
+    /// The node of the core that leads, and its term, which all of the core are in; or what is wrong with that.
+    fn leader_of(&self, core: NodeSet) -> Result<(NodeId, u64), String> {
+        let seen = |node| self.checkers.seen(node);
+        let term = |node| seen(node).term_and_vote.term;
+        let leader = self.members(core).filter(|node| seen(*node).role == Role::Leader).max_by_key(|node| term(*node));
+        let Some(leader) = leader else { return Err("no node of the core leads".to_owned()) };
+        match self.voters_of(leader, core).find(|node| term(*node) != term(leader)) {
+            None => Ok((leader, term(leader))),
+            Some(node) => Err(format!("{leader} leads term {}, and {node} is in term {}", term(leader), term(node))),
+        }
+    }
+}
+
+fn changed(before: (NodeId, u64), now: (NodeId, u64)) -> String {
+    format!("{} leads term {} after {} in term {}", now.0, now.1, before.0, before.1)
+}
+
+/// A node that has no vote in the core may go on as if it were in it; one that has may not.
+fn draw_fate(choice: &mut Choice, allowed: &[Outside], has_vote: bool) -> Outside {
+    let fates: Vec<Outside> =
+        allowed.iter().copied().filter(|fate| !(has_vote && *fate == Outside::Connected)).collect();
+    if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) }
+}
+
+/// The node of `set` that comes after `last`, around the ring.
+fn next_of(set: NodeSet, last: NodeId) -> NodeId {
+    let nodes = || NodeId::all(MAX_NODES as u8).filter(|node| set.contains(*node));
+    nodes().find(|node| *node > last).or_else(|| nodes().next()).unwrap_or(last)
+}

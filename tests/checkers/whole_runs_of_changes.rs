@@ -1,0 +1,372 @@
+//! Whole runs, like those of `whole_runs`, of servers that change who votes, compact their logs and answer reads.
+
+use sim::{Access, Failure, Membership, NodeId, Promise};
+
+use crate::configurations::{joint, voters, with_learners};
+use crate::entries::{entry, log};
+use crate::puppets::Act::{Crashes, Follows, IsAsked, Promises, Shows, Snapshots, Stores, Tells, Votes};
+use crate::puppets::{Act, Shown, play, play_access, play_from, shows};
+use crate::verdicts::{N1, N2, N3};
+
+type Acts = Vec<(NodeId, Act)>;
+
+fn then(mut acts: Acts, more: impl IntoIterator<Item = (NodeId, Act)>) -> Acts {
+    acts.extend(more);
+    acts
+}
+
+/// The run ended in this checker, in a detail that has all these words.
+#[track_caller]
+fn assert_failed(failure: Option<Failure>, checker: &str, words: &[&str]) {
+    let failure = failure.expect("a failure");
+    assert_eq!(failure.checker, checker, "{}", failure.detail);
+    for words in words {
+        assert!(failure.detail.contains(words), "\"{words}\" is not in \"{}\"", failure.detail);
+    }
+}
+
+/// `node` as the leader of `term`, with the log of these terms.
+fn leader(node: NodeId, term: u64, terms: &[u64]) -> Shown {
+    shows(term).voted_for(node).leads().log(terms)
+}
+
+/// `node` gets these votes in `term`, and then looks like this.
+fn elects(node: NodeId, term: u64, voters: &[NodeId], shown: Shown) -> Acts {
+    let votes = voters.iter().map(|voter| (*voter, Votes(term, Some(node))));
+    then(votes.collect(), [(node, Shows(shown))])
+}
+
+/// All disks have the log of these terms, in term 1.
+fn stores(terms: &'static [u64]) -> Acts {
+    [N1, N2, N3].into_iter().flat_map(|node| [(node, Votes(1, Some(N1))), (node, Stores(1, terms))]).collect()
+}
+
+// ---- Membership ----
+
+/// n1 leads term 1 and has committed an entry of its own. All of three vote.
+fn of_three() -> Acts {
+    let acts = elects(N1, 1, &[N1, N2], leader(N1, 1, &[1]).goes_by(Membership::of_all(3)));
+    then(then(acts, stores(&[1])), [(N1, Shows(leader(N1, 1, &[1]).committed(1).goes_by(Membership::of_all(3))))])
+}
+
+/// Then it appends that n3 leaves.
+fn without_n3() -> Acts {
+    then(of_three(), [(N1, Shows(leader(N1, 1, &[1, 1]).committed(1).holds(2, voters(&[N1, N2]))))])
+}
+
+fn play_three(acts: Acts) -> Option<Failure> {
+    play_from(Some(Membership::of_all(3)), acts)
+}
+
+#[test]
+fn a_lawful_change_is_refused_by_nobody() {
+    let two = voters(&[N1, N2]);
+    let acts = then(
+        without_n3(),
+        [
+            (N1, Stores(2, &[1, 1])),
+            (N2, Stores(2, &[1, 1])),
+            (N2, Shows(shows(1).voted_for(N1).log(&[1, 1]).holds(2, two))),
+            (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
+            (N2, Crashes),
+            (N2, Shows(shows(1).voted_for(N1).log(&[1, 1]).committed(2).holds(2, two))),
+        ],
+    );
+    assert_eq!(play_three(acts), None);
+}
+
+#[test]
+fn a_change_may_be_lost_with_its_leader() {
+    // Nothing of it was on a disk.
+    let acts = then(
+        without_n3(),
+        [(N1, Crashes), (N1, Shows(shows(1).voted_for(N1).log(&[1]).goes_by(Membership::of_all(3))))],
+    );
+    assert_eq!(play_three(acts), None);
+}
+
+#[test]
+fn membership_is_told_of_configurations_that_do_not_follow() {
+    let acts = then(of_three(), [(N1, Shows(leader(N1, 1, &[1, 1]).committed(1).holds(2, voters(&[N1]))))]);
+    assert_failed(play_three(acts), "membership", &["n1 appends at 2", "{n1} after {n1 n2 n3}"]);
+}
+
+#[test]
+fn membership_is_told_of_changes_that_do_not_wait() {
+    let shown = leader(N1, 1, &[1, 1, 1]).committed(1).holds(2, voters(&[N1, N2])).holds(3, voters(&[N1]));
+    let acts = then(without_n3(), [(N1, Shows(shown))]);
+    assert_failed(play_three(acts), "membership", &["{n1} at 3", "that at 2 is not committed"]);
+}
+
+#[test]
+fn membership_is_told_of_changes_in_a_term_without_a_commit() {
+    let shown = leader(N1, 1, &[1]).holds(1, voters(&[N1, N2]));
+    assert_failed(play_three(elects(N1, 1, &[N1, N2], shown)), "membership", &["before it has committed in term 1"]);
+}
+
+#[test]
+fn membership_is_told_of_a_configuration_that_does_not_take_effect() {
+    let three = Membership::of_all(3);
+    let shown = leader(N1, 1, &[1, 1]).committed(1).holds(2, voters(&[N1, N2])).goes_by(three);
+    let words = ["n1 goes by the configuration {n1 n2 n3}", "last of its log is {n1 n2}"];
+    assert_failed(play_three(then(of_three(), [(N1, Shows(shown))])), "membership", &words);
+}
+
+#[test]
+fn membership_is_told_of_a_configuration_that_outlives_its_entry() {
+    let follower = shows(1).log(&[1, 1]).holds(2, voters(&[N1, N2]));
+    let truncated = shows(2).log(&[1, 2]).goes_by(voters(&[N1, N2]));
+    let acts = then(without_n3(), [(N2, Shows(follower)), (N2, Shows(truncated))]);
+    assert_failed(play_three(acts), "membership", &["n2 goes by the configuration {n1 n2}", "is {n1 n2 n3}"]);
+}
+
+#[test]
+fn a_configuration_may_be_rolled_back() {
+    let follower = shows(1).log(&[1, 1]).holds(2, voters(&[N1, N2]));
+    let truncated = shows(2).log(&[1, 2]).goes_by(Membership::of_all(3));
+    assert_eq!(play_three(then(without_n3(), [(N2, Shows(follower)), (N2, Shows(truncated))])), None);
+}
+
+#[test]
+fn membership_is_told_of_another_configuration_in_the_same_entry() {
+    let follower = shows(1).log(&[1, 1]).holds(2, voters(&[N1, N3]));
+    let acts = then(without_n3(), [(N2, Shows(follower))]);
+    assert_failed(play_three(acts), "membership", &["n2's entry 2", "{n1 n2}, and now {n1 n3}"]);
+}
+
+#[test]
+fn membership_is_told_of_learners_that_campaign() {
+    let two = with_learners(voters(&[N1, N2]), &[N3]);
+    let acts = vec![(N3, Shows(shows(1).goes_by(two))), (N3, Shows(shows(2).campaigns().goes_by(two)))];
+    assert_failed(play_from(Some(two), acts), "membership", &["n3 stands for election", "learner"]);
+}
+
+#[test]
+fn membership_is_told_of_learners_that_win() {
+    let two = with_learners(voters(&[N1, N2]), &[N3]);
+    let acts = elects(N3, 2, &[N1, N2, N3], leader(N3, 2, &[]).goes_by(two));
+    assert_failed(play_from(Some(two), acts), "membership", &["n3 stands for election", "learner"]);
+}
+
+#[test]
+fn election_safety_is_told_of_configurations() {
+    let two = with_learners(voters(&[N1, N2]), &[N3]);
+    let acts = elects(N1, 2, &[N1, N3], leader(N1, 2, &[]).goes_by(two));
+    assert_failed(play_from(Some(two), acts), "election_safety", &["{n1 n3}", "no majority of {n1 n2}"]);
+}
+
+#[test]
+fn election_quorum_is_told_of_votes() {
+    // n2's vote is on its disk, and its answer has not left: n1 has counted another twice.
+    let vote = || Promises(Promise::Vote { term: 2, candidate: N1 });
+    let acts = vec![(N1, Votes(2, Some(N1))), (N1, vote()), (N2, Votes(2, Some(N1)))];
+    let lost = then(acts.clone(), [(N1, Shows(leader(N1, 2, &[])))]);
+    assert_failed(play(lost), "election_quorum", &["n1 leads term 2", "only {n1}"]);
+    assert_eq!(play(then(acts, [(N2, vote()), (N1, Shows(leader(N1, 2, &[])))])), None);
+}
+
+#[test]
+fn durability_is_told_of_configurations() {
+    // n3 has left by the leader's own log, so its disk does not count.
+    let two = voters(&[N1, N2]);
+    let acts = [
+        (N1, Stores(2, &[1, 1])),
+        (N3, Stores(2, &[1, 1])),
+        (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
+    ];
+    assert_failed(play_three(then(without_n3(), acts)), "durability", &["entry 2", "only 1 of 2 voters"]);
+}
+
+#[test]
+fn durability_is_told_of_joint_configurations() {
+    let two = joint(&[N1, N2, N3], &[N1]);
+    let acts = [
+        (N1, Shows(leader(N1, 1, &[1, 1]).committed(1).holds(2, two))),
+        (N1, Stores(2, &[1, 1])),
+        (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
+    ];
+    assert_failed(play_three(then(of_three(), acts)), "durability", &["entry 2", "1 of 1 and 1 of 3"]);
+}
+
+// ---- Snapshots ----
+
+/// n1 leads term 1 and has committed three entries that all disks have.
+fn three_commits() -> Acts {
+    let acts = then(elects(N1, 1, &[N1, N2], leader(N1, 1, &[1, 1, 1])), stores(&[1, 1, 1]));
+    then(acts, [(N1, Shows(leader(N1, 1, &[1, 1, 1]).committed(3)))])
+}
+
+/// A follower with the log of these terms, which has applied what it has committed.
+fn follower(term: u64, terms: &[u64], committed: u64) -> Shown {
+    let shown = if term == 1 { shows(1).voted_for(N1) } else { shows(term) };
+    shown.log(terms).committed(committed).applied(committed).given(&log(&terms[..committed as usize]))
+}
+
+#[test]
+fn lawful_snapshots_are_refused_by_nobody() {
+    let acts = [
+        // n2 has nothing and is sent a snapshot, then the entry behind it; n3 compacts its own log.
+        (N2, Shows(follower(1, &[1, 1], 2).compacted_in(2, 1))),
+        (N2, Snapshots(2, &[1, 1])),
+        (N2, Promises(Promise::Log { term: 1, index: 2 })),
+        (N2, Shows(follower(1, &[1, 1, 1], 3).compacted_in(2, 1))),
+        (N2, Stores(3, &[1, 1, 1])),
+        (N2, Promises(Promise::Log { term: 1, index: 3 })),
+        (N1, Follows(N2, 3, 4)),
+        (N3, Shows(follower(1, &[1, 1, 1], 3))),
+        (N3, Shows(follower(1, &[1, 1, 1], 3).compacted(3))),
+        (N3, Promises(Promise::Log { term: 1, index: 3 })),
+        (N3, Snapshots(3, &[1, 1, 1])),
+        (N3, Crashes),
+        (N3, Shows(follower(1, &[1, 1, 1], 3).compacted(3))),
+        (N2, Crashes),
+        (N2, Shows(follower(1, &[1, 1, 1], 3).compacted(2))),
+    ];
+    assert_eq!(play(then(three_commits(), acts)), None);
+}
+
+#[test]
+fn a_leader_may_commit_apply_and_compact_in_one_step() {
+    let acts = then(elects(N1, 1, &[N1, N2], leader(N1, 1, &[1, 1])), stores(&[1, 1]));
+    let acts = then(acts, [(N1, Shows(leader(N1, 1, &[1, 1]).committed(2).applied(2).compacted_in(2, 1)))]);
+    assert_eq!(play(acts), None);
+}
+
+#[test]
+fn a_snapshot_may_replace_a_log_that_conflicts() {
+    // n2 led term 2 for a moment, and nobody heard of it.
+    let acts = [
+        (N2, Shows(shows(2).log(&[1, 2, 2, 2]))),
+        (N2, Shows(follower(3, &[1, 1, 1], 3).compacted_in(3, 1))),
+        (N2, Snapshots(3, &[1, 1, 1])),
+    ];
+    assert_eq!(play(then(three_commits(), acts)), None);
+}
+
+#[test]
+fn snapshots_is_told_of_what_was_never_committed() {
+    let acts = [(N2, Shows(follower(1, &[1, 1, 1, 1], 4).compacted(4)))];
+    assert_failed(play(then(three_commits(), acts)), "snapshots", &["n2", "snapshot of 4", "only 3 are committed"]);
+}
+
+#[test]
+fn snapshots_is_told_of_the_last_term() {
+    let acts = [(N2, Shows(follower(2, &[1, 1], 2).compacted_in(2, 2)))];
+    assert_failed(play(then(three_commits(), acts)), "snapshots", &["n2", "term 2, not 1"]);
+}
+
+#[test]
+fn snapshots_is_told_of_the_last_term_of_a_leader_that_compacts_in_the_step_of_the_commit() {
+    let acts = then(elects(N1, 1, &[N1, N2], leader(N1, 1, &[1, 1])), stores(&[1, 1]));
+    let acts = then(acts, [(N1, Shows(leader(N1, 1, &[1, 1]).committed(2).applied(2).compacted_in(2, 3)))]);
+    assert_failed(play(acts), "snapshots", &["n1", "term 3, not 1"]);
+}
+
+#[test]
+fn snapshots_is_told_of_logs_that_are_compacted_too_far() {
+    let acts = [(N1, Shows(leader(N1, 1, &[1, 1, 1]).committed(3).applied(2).compacted(3)))];
+    assert_failed(play(then(three_commits(), acts)), "snapshots", &["n1", "up to 3", "applied only 2"]);
+}
+
+#[test]
+fn snapshots_is_told_of_entries_that_a_snapshot_takes() {
+    let acts = [(N2, Shows(shows(1).log(&[1, 1, 1]))), (N2, Shows(follower(1, &[1, 1], 2).compacted(2)))];
+    assert_failed(play(then(three_commits(), acts)), "snapshots", &["n2 drops its entries up to 3"]);
+}
+
+#[test]
+fn snapshots_is_told_of_snapshots_that_fall() {
+    let acts =
+        [(N2, Shows(follower(1, &[1, 1, 1], 3).compacted(3))), (N2, Shows(follower(1, &[1, 1, 1], 3).compacted(1)))];
+    assert_failed(play(then(three_commits(), acts)), "snapshots", &["n2 goes back", "of 3 to one of 1"]);
+}
+
+#[test]
+fn snapshots_is_told_of_disks() {
+    let fallen = [(N3, Snapshots(2, &[1, 1, 1])), (N3, Snapshots(1, &[1, 1, 1]))];
+    assert_failed(play(then(three_commits(), fallen)), "snapshots", &["n3's disk", "from 2 to 1"]);
+    let acknowledged = [
+        (N2, Shows(shows(1).log(&[1, 1, 1]))),
+        (N2, Promises(Promise::Log { term: 1, index: 3 })),
+        (N2, Snapshots(2, &[1, 1])),
+    ];
+    assert_failed(play(then(three_commits(), acknowledged)), "snapshots", &["n2's disk", "acknowledged 3"]);
+}
+
+#[test]
+fn durability_is_told_of_snapshots() {
+    // The write says nothing of the log, and takes the last entry with it.
+    let acts = [(N2, Snapshots(2, &[1, 1])), (N3, Snapshots(2, &[1, 1]))];
+    assert_failed(play(then(three_commits(), acts)), "durability", &["entry 3", "only 1 of 3"]);
+}
+
+#[test]
+fn log_matching_is_told_of_what_is_kept_behind_a_snapshot_that_does_not_match() {
+    // n3 shares the entry behind the commit with the leader; n2's log had a conflict before an entry that looks the same.
+    let acts = [
+        (N3, Shows(shows(4).log(&[1, 1, 1, 4]))),
+        (N2, Shows(shows(2).log(&[1, 2, 2, 2]))),
+        (N2, Shows(follower(4, &[1, 1, 1, 2], 3).compacted(3))),
+    ];
+    assert_failed(play(then(three_commits(), acts)), "log_matching", &["n2", "term 2 at 4"]);
+}
+
+#[test]
+fn applied_is_told_of_what_a_snapshot_brings() {
+    let acts = [(N2, Shows(shows(1).log(&[1, 1]).committed(2).applied(2).given(&[entry(2, 1)]).compacted(2)))];
+    assert_failed(play(then(three_commits(), acts)), "applied", &["n2 has applied up to 2"]);
+}
+
+#[test]
+fn monotonic_is_told_of_what_an_old_snapshot_takes_back() {
+    let acts = [
+        (N2, Shows(follower(1, &[1, 1, 1], 3))),
+        (N2, Shows(follower(1, &[1, 1, 1], 3).applied(2).given(&log(&[1, 1])))),
+    ];
+    assert_failed(play(then(three_commits(), acts)), "monotonic_applied", &["n2", "from 3 to 2"]);
+}
+
+#[test]
+fn membership_is_told_of_what_a_snapshot_brings() {
+    let two = voters(&[N1, N2]);
+    let acts = then(
+        without_n3(),
+        [
+            (N1, Stores(2, &[1, 1])),
+            (N2, Stores(2, &[1, 1])),
+            (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
+        ],
+    );
+    let snapshot = |membership| [(N3, Shows(follower(1, &[1, 1], 2).compacted(2).goes_by(membership)))];
+    assert_eq!(play_three(then(acts.clone(), snapshot(two))), None);
+    let words = ["n3 goes by the configuration {n1 n2 n3}", "is {n1 n2}"];
+    assert_failed(play_three(then(acts, snapshot(Membership::of_all(3)))), "membership", &words);
+}
+
+// ---- Reads ----
+
+/// A client has asked n1, which has committed what the client's command is.
+fn one_answer(index: Option<u64>, value: Option<u64>) -> Acts {
+    let acts = then(elects(N1, 1, &[N1, N2], leader(N1, 1, &[1])), [(N1, IsAsked)]);
+    let acts = then(then(acts, stores(&[1])), [(N1, Shows(leader(N1, 1, &[1]).committed(1)))]);
+    then(acts, [(N1, Tells(index, value))])
+}
+
+#[test]
+fn linearizable_reads_is_told_of_answers() {
+    let read = Access::Read { key: 7 };
+    let words = ["client 0's read 0", "key 7", "nobody has committed"];
+    assert_failed(play_access(read, one_answer(None, Some(3))), "linearizable_reads", &words);
+    assert_failed(play_access(read, one_answer(Some(1), Some(3))), "linearizable_reads", &["at 1"]);
+    assert_eq!(play_access(read, one_answer(None, None)), None);
+    assert_eq!(play_access(read, one_answer(Some(1), None)), None);
+}
+
+#[test]
+fn acknowledged_is_told_of_writes_without_an_index() {
+    let write = Access::Write { key: 7, value: Some(3) };
+    assert_eq!(play_access(write, one_answer(None, None)), None);
+    let acts = then(elects(N1, 1, &[N1, N2], leader(N1, 1, &[1])), [(N1, IsAsked), (N1, Tells(None, None))]);
+    assert_failed(play_access(write, acts.clone()), "acknowledged", &["command 0 took effect", "not committed"]);
+    assert_eq!(play_access(Access::Other, acts), None);
+}

@@ -1,0 +1,124 @@
+//! A Raft with a flaw that breaks no promise about safety.
+
+use scenarios::raft_core_subject::{RaftCore, Settings};
+use sim::{Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject};
+
+/// What the servers stop doing after a time.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Flaw {
+    /// Nothing.
+    Sound,
+    /// No server acts of its own accord any more.
+    Sleeps,
+    /// No server listens to clients any more.
+    IgnoresClients,
+    /// One server takes no entries any more.
+    IgnoresEntries,
+    /// One server does not listen to leaders any more.
+    IgnoresLeaders,
+}
+
+impl Flaw {
+    const ALL: [Self; 5] =
+        [Self::Sound, Self::Sleeps, Self::IgnoresClients, Self::IgnoresEntries, Self::IgnoresLeaders];
+}
+
+/// The server that is flawed where only one is.
+pub(crate) const BAD: NodeId = NodeId(2);
+
+/// A server of the project's own Raft, and its flaw.
+#[derive(Clone, Debug)]
+pub(crate) struct Flawed {
+    raft: RaftCore,
+    node: NodeId,
+    flaw: Flaw,
+    since_ns: u64,
+    now_ns: u64,
+    outputs: Outputs<RaftCore>,
+}
+
+impl Flawed {
+    /// The settings of servers with this flaw, from a time on.
+    pub(crate) fn settings(raft: Settings, flaw: Flaw, since_ns: u64) -> (Settings, u8, u64) {
+        (raft, flaw as u8, since_ns)
+    }
+
+    fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == flaw && self.now_ns >= self.since_ns
+    }
+
+    fn ignores(&self, input: &Input<Self>) -> bool {
+        let Input::Receive { message, .. } = input else {
+            return matches!(input, Input::Request { .. }) && self.has(Flaw::IgnoresClients);
+        };
+        let is_of_leader = RaftCore::MESSAGE_KINDS[usize::from(RaftCore::message_kind(message))] == "AppendEntries";
+        let has_entries = is_of_leader && RaftCore::describe(message).starts_with("AppendEntries");
+        self.node == BAD
+            && (is_of_leader && self.has(Flaw::IgnoresLeaders) || has_entries && self.has(Flaw::IgnoresEntries))
+    }
+}
+
+impl Subject for Flawed {
+    type Settings = (Settings, u8, u64);
+    type Message = <RaftCore as Subject>::Message;
+    type Command = <RaftCore as Subject>::Command;
+    type Answer = <RaftCore as Subject>::Answer;
+    type Disk = <RaftCore as Subject>::Disk;
+
+    const NAME: &'static str = "raft-core with a flaw";
+    const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
+    const FEATURES: &'static [&'static str] = RaftCore::FEATURES;
+
+    fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
+        let Setup { node, nodes, members, now_ns, settings, jitter } = setup;
+        let (settings, flaw, since_ns) = settings;
+        let flaw = *Flaw::ALL.iter().find(|known| **known as u8 == *flaw).ok_or("no such flaw")?;
+        let raft = RaftCore::start(Setup { node, nodes, members, now_ns, settings, jitter }, disk)?;
+        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns, outputs: Outputs::new() })
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        self.now_ns = now_ns;
+        if self.ignores(&input) {
+            return;
+        }
+        let input = match input {
+            Input::Receive { from, message } => Input::Receive { from, message },
+            Input::Request { id, command } => Input::Request { id, command },
+            Input::Operate { operation } => Input::Operate { operation },
+            Input::Written(write) => Input::Written(write),
+            Input::DeadlineReached => Input::DeadlineReached,
+        };
+        self.raft.step(now_ns, input, &mut self.outputs);
+        out.take_over(&mut self.outputs);
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        let is_due = |deadline_ns: &u64| self.flaw != Flaw::Sleeps || *deadline_ns < self.since_ns;
+        self.raft.deadline_ns().filter(is_due)
+    }
+
+    fn message_kind(message: &Self::Message) -> u8 {
+        RaftCore::message_kind(message)
+    }
+
+    fn draw_command(settings: &Self::Settings, client: u16, number: u32, choice: &mut Choice) -> Self::Command {
+        RaftCore::draw_command(&settings.0, client, number, choice)
+    }
+
+    fn command_digest(command: &Self::Command) -> u64 {
+        RaftCore::command_digest(command)
+    }
+
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        RaftCore::promise(from, to, message)
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        self.raft.observe()
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.raft.log_entry(index)
+    }
+}

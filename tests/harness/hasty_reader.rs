@@ -1,0 +1,82 @@
+//! `raft-core` that answers views from its own map, without a word to anybody: a mutant that the reads' checker must catch.
+
+use scenarios::kv::{Command, Verb};
+use scenarios::raft_core_subject::RaftCore;
+use sim::{Access, Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Response, Setup, Subject};
+
+/// Who answers at once: the leader as far as it knows, or any server.
+#[derive(Clone, Debug)]
+pub(crate) struct HastyReader<const ANY_SERVER: bool> {
+    raft: RaftCore,
+    asked: Outputs<RaftCore>,
+}
+
+impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
+    type Settings = <RaftCore as Subject>::Settings;
+    type Message = <RaftCore as Subject>::Message;
+    type Command = Command;
+    type Answer = <RaftCore as Subject>::Answer;
+    type Disk = <RaftCore as Subject>::Disk;
+
+    const NAME: &'static str = "raft-core that answers views from its own map";
+    const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
+
+    fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
+        Ok(Self { raft: RaftCore::start(setup, disk)?, asked: Outputs::new() })
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        let input = match input {
+            Input::Request { id, command } if command.verb == Verb::View && (ANY_SERVER || self.raft.is_leader()) => {
+                let answer = self.raft.map().clone().apply(&command);
+                return out.respond(id, Response::Done { answer, index: None });
+            }
+            Input::Receive { from, message } => Input::Receive { from, message },
+            Input::Request { id, command } => Input::Request { id, command },
+            Input::Written(write) => Input::Written(write),
+            Input::DeadlineReached => Input::DeadlineReached,
+        };
+        self.raft.step(now_ns, input, &mut self.asked);
+        out.take_over(&mut self.asked);
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.raft.deadline_ns()
+    }
+
+    fn message_kind(message: &Self::Message) -> u8 {
+        RaftCore::message_kind(message)
+    }
+
+    fn draw_command(settings: &Self::Settings, client: u16, number: u32, choice: &mut Choice) -> Command {
+        RaftCore::draw_command(settings, client, number, choice)
+    }
+
+    fn command_digest(command: &Command) -> u64 {
+        RaftCore::command_digest(command)
+    }
+
+    fn access(command: &Command) -> Access {
+        RaftCore::access(command)
+    }
+
+    fn read_value(answer: &Self::Answer) -> Option<u64> {
+        RaftCore::read_value(answer)
+    }
+
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        RaftCore::promise(from, to, message)
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        self.raft.observe()
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.raft.log_entry(index)
+    }
+
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        self.raft.observe_progress()
+    }
+}
