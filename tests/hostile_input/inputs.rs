@@ -81,6 +81,13 @@ pub(crate) enum Stimulus {
         length: u64,
         round: u64,
     },
+    /// Another server has been elected, and sends a whole snapshot that ends `ahead` of the server's log.
+    WholeSnapshot {
+        from: u64,
+        ahead: i64,
+        size: u64,
+        membership: Arc<Membership>,
+    },
     /// A follower says how much it has of the snapshot that it is being sent.
     FittingSnapshotReply {
         from: u64,
@@ -157,7 +164,64 @@ pub(crate) enum Stimulus {
 
 /// Sequences in which `plausible` of every `plausible + 1` numbers are small.
 pub(crate) fn stimuli(plausible: u32) -> impl Strategy<Value = Vec<Stimulus>> {
-    vec(stimulus(plausible), 1..60)
+    let of_a_leader = prop_oneof![4 => to_a_leader().boxed(), 1 => stimulus(plausible).boxed()];
+    let as_leader = vec(of_a_leader, 1..60).prop_map(|mut stimuli| {
+        stimuli.splice(0..0, [Stimulus::Elect, Stimulus::PersistAll]);
+        stimuli
+    });
+    prop_oneof![vec(stimulus(plausible), 1..60).boxed(), as_leader.boxed()]
+}
+
+/// What happens to a leader and leaves it in its place, most often.
+fn to_a_leader() -> impl Strategy<Value = Stimulus> {
+    let mode = prop_oneof![Just(ReadMode::ReadIndex), Just(ReadMode::Lease)];
+    // Mostly small: 2 to 4 are followers in most clusters.
+    let follower = || prop_oneof![3 => 2u64..=4, 1 => 5u64..=6];
+    prop_oneof![
+        6 => Just(Stimulus::Propose),
+        2 => mode.prop_map(|mode| Stimulus::Read { mode }),
+        2 => vec(any_change(), 1..3).prop_map(|changes| Stimulus::ChangeMembership { changes }),
+        1 => (1u64..8).prop_map(|to| Stimulus::TransferLeadership { to }),
+        1 => follower().prop_map(|peer| Stimulus::PeerUnreachable { peer }),
+        2 => Just(Stimulus::AcknowledgeAll),
+        6 => (follower(), 0u64..3, 0u64..2).prop_map(|(from, back, rounds_back)| {
+            Stimulus::FittingAcknowledgement { from, back, rounds_back }
+        }),
+        4 => (follower(), 0u64..6, 0u64..9, 0u64..2).prop_map(|(from, back, hint_back, rounds_back)| {
+            Stimulus::FittingRefusal { from, back, hint_back, rounds_back }
+        }),
+        1 => (follower(), 0u64..3).prop_map(|(from, rounds_back)| Stimulus::FittingHeard { from, rounds_back }),
+        4 => (0i64..3, 0u64..20).prop_map(|(back, size)| Stimulus::Taken { back, size }),
+        6 => loaded(),
+        3 => (follower(), 0u64..24, 0u64..2).prop_map(|(from, received, rounds_back)| {
+            Stimulus::FittingSnapshotReply { from, received, rounds_back }
+        }),
+        1 => (follower(), 0u64..4, any::<bool>()).prop_map(|(from, number, may_use_lease)| {
+            Stimulus::FittingReadIndex { from, number, may_use_lease }
+        }),
+        1 => whole_snapshot(),
+        1 => (follower(), 1u64..4, -2i64..2).prop_map(|(from, back, commit_back)| {
+            let entries = vec![(1, Payload::Noop); 3];
+            Stimulus::FittingAppend { from, back, later: 1, entries, commit_back, round: 1 }
+        }),
+        4 => Just(Stimulus::PersistAll),
+        1 => Just(Stimulus::PersistOldest),
+        4 => Just(Stimulus::Deadline),
+        1 => (0u64..100).prop_map(|ms| Stimulus::Wait { ms }),
+    ]
+}
+
+fn whole_snapshot() -> impl Strategy<Value = Stimulus> {
+    (sender(), 0i64..4, 0u64..12, any_membership())
+        .prop_map(|(from, ahead, size, membership)| Stimulus::WholeSnapshot { from, ahead, size, membership })
+}
+
+/// The answer to what the server wanted loaded, most often the right one.
+fn loaded() -> impl Strategy<Value = Stimulus> {
+    let is_gone = prop::bool::weighted(0.2);
+    let shift = prop_oneof![5 => Just(0u64), 1 => Just(1)];
+    (0usize..4, is_gone, shift, option::weighted(0.2, 0u64..24))
+        .prop_map(|(place, is_gone, shift, length)| Stimulus::Loaded { place, is_gone, shift, length })
 }
 
 fn number(plausible: u32) -> impl Strategy<Value = u64> + Clone {
@@ -217,9 +281,8 @@ fn fitting() -> impl Strategy<Value = Stimulus> {
         2 => (sender(), 0u64..24, 0u64..2).prop_map(|(from, received, rounds_back)| {
             Stimulus::FittingSnapshotReply { from, received, rounds_back }
         }),
-        3 => (0usize..4, any::<bool>(), 0u64..2, option::weighted(0.2, 0u64..24)).prop_map(
-            |(place, is_gone, shift, length)| Stimulus::Loaded { place, is_gone, shift, length }
-        ),
+        1 => whole_snapshot(),
+        3 => loaded(),
         4 => (-1i64..3, 0u64..20).prop_map(|(back, size)| Stimulus::Taken { back, size }),
         1 => sender().prop_map(|from| Stimulus::TimeoutNow { from }),
         2 => (sender(), 0u64..4, any::<bool>()).prop_map(|(from, number, may_use_lease)| {
@@ -228,7 +291,8 @@ fn fitting() -> impl Strategy<Value = Stimulus> {
         2 => (sender(), 0usize..2, -2i64..3).prop_map(|(from, back, ahead)| {
             Stimulus::FittingReadIndexReply { from, back, ahead }
         }),
-        1 => (sender(), -4i64..2).prop_map(|(from, ahead)| Stimulus::LogLost { from, ahead }),
+        1 => (sender(), prop_oneof![9 => -3i64..=0, 1 => Just(1)])
+            .prop_map(|(from, ahead)| Stimulus::LogLost { from, ahead }),
         3 => Just(Stimulus::Elect),
         3 => Just(Stimulus::AcknowledgeAll),
     ]

@@ -74,7 +74,9 @@ fn bytes() -> impl Strategy<Value = u64> + Clone {
 /// Memberships joint and not; now and then one in which nobody votes, or nobody is.
 pub(crate) fn any_membership() -> impl Strategy<Value = Arc<Membership>> {
     let ids = || btree_set((1..=IDS).prop_map(NodeId), 0..4);
-    let sensible = (ids(), ids(), vec(any_change(), 0..4)).prop_map(|(voters, learners, changes)| {
+    let sensible = (ids(), ids(), vec(any_change(), 0..4), prop::bool::weighted(0.8)).prop_map(|drawn| {
+        let (mut voters, learners, changes, is_mine) = drawn;
+        voters.extend(is_mine.then_some(ME));
         let learners: Vec<_> = learners.difference(&voters).copied().collect();
         let membership = Membership::new(voters, learners).expect("each is named once");
         // Most often joint, where the changes make sense together.
@@ -92,7 +94,7 @@ pub(crate) fn any_membership() -> impl Strategy<Value = Arc<Membership>> {
         let members: Vec<_> = members.into_iter().map(|(id, role)| Member { id, role }).collect();
         Arc::new(Membership::try_from(members).expect("each is named once"))
     });
-    prop_oneof![3 => sensible, 1 => any].boxed()
+    prop_oneof![7 => sensible, 1 => any].boxed()
 }
 
 pub(crate) fn any_change() -> impl Strategy<Value = MemberChange> {

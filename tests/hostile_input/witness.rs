@@ -70,6 +70,8 @@ pub(crate) struct Witness {
     /// The numbers of the reads that were sent on.
     questions: Vec<u64>,
     is_stopped: bool,
+    /// The kinds of effects and messages that were seen, and how inputs were refused.
+    pub(crate) reached: BTreeSet<&'static str>,
 }
 
 /// What may only grow, or must stay, from one step to the next.
@@ -105,6 +107,7 @@ impl Witness {
             loads: VecDeque::new(),
             questions: Vec::new(),
             is_stopped: false,
+            reached: BTreeSet::new(),
         };
         // From now on what is on the disk comes from the server's own writes.
         witness.restart();
@@ -140,10 +143,15 @@ impl Witness {
             Stimulus::Elect => self.elect(),
             Stimulus::AcknowledgeAll => self.acknowledge_all(),
             Stimulus::OfferSnapshot { ahead, terms_back, size, membership } => {
-                let index = LogIndex(self.last().index.0.saturating_add_signed(ahead));
                 let term = Term(self.raft.term().0.saturating_sub(terms_back));
-                let last = LogPosition { index, term };
-                self.offered = Some((Arc::new(Snapshot { last, membership, size, checksum: size }), 0));
+                self.offered = Some((self.snapshot(ahead, term, size, membership), 0));
+            }
+            Stimulus::WholeSnapshot { from, ahead, size, membership } => {
+                let term = Term(self.raft.term().0 + 1);
+                let snapshot = self.snapshot(ahead, term, size, membership);
+                let data = (0..size).map(|byte| byte as u8).collect();
+                let part = InstallSnapshot { term, round: Round(1), snapshot, offset: 0, data };
+                self.receive(NodeId(from), Message::InstallSnapshot(part));
             }
             _ => {
                 if let Some(input) = self.input(stimulus) {
@@ -151,6 +159,12 @@ impl Witness {
                 }
             }
         }
+    }
+
+    /// A snapshot that ends so far behind this server's log.
+    fn snapshot(&self, ahead: i64, term: Term, size: u64, membership: Arc<Membership>) -> Arc<Snapshot> {
+        let last = LogPosition { index: LogIndex(self.last().index.0.saturating_add_signed(ahead)), term };
+        Arc::new(Snapshot { last, membership, size, checksum: size })
     }
 
     /// Wins an election, where it may campaign at all.
@@ -379,7 +393,8 @@ impl Witness {
             | Stimulus::Restart
             | Stimulus::Elect
             | Stimulus::AcknowledgeAll
-            | Stimulus::OfferSnapshot { .. } => None,
+            | Stimulus::OfferSnapshot { .. }
+            | Stimulus::WholeSnapshot { .. } => None,
         }
     }
 
@@ -525,6 +540,7 @@ impl Witness {
 
     fn execute(&mut self, effect: Effect<u64>) {
         assert!(!self.is_stopped, "nothing comes behind a fatal effect");
+        self.reached.insert(kind(&effect));
         match effect {
             Effect::Persist(write) => {
                 self.last_sequence += 1;
@@ -660,8 +676,66 @@ fn check_decency(to: NodeId, message: &Message<u64>) {
     let mut stranger = begin(&Config::joining(to), Restored::default(), Time(0), 0);
     let input = Input::Receive { from: ME, message: message.clone() };
     let result = stranger.step(Time(0), input, &mut Vec::new());
-    // A hostile world can bring a log up to where indexes end, and then it cannot go on.
-    assert!(matches!(result, Ok(()) | Err(InputError::IndexOutOfRange(_))), "{result:?}: {message:?}");
+    // A hostile world can bring a log up to where indexes end, or put an entry into it after which nobody votes.
+    let is_fault_of_the_world =
+        matches!(result, Err(InputError::IndexOutOfRange(_) | InputError::SnapshotWithoutVoters));
+    assert!(result.is_ok() || is_fault_of_the_world, "{result:?}: {message:?}");
+}
+
+/// What `effect` is, as far as somebody may ask whether it was ever met.
+fn kind(effect: &Effect<u64>) -> &'static str {
+    match effect {
+        Effect::Persist(write) => match write.snapshot.as_deref() {
+            None => "a write",
+            Some(SnapshotWrite::Taken { .. }) => "a snapshot taken",
+            Some(SnapshotWrite::Chunk { is_complete: false, .. }) => "a part of a snapshot",
+            Some(SnapshotWrite::Chunk { is_complete: true, .. }) => "the last part of a snapshot",
+        },
+        Effect::Send { message, .. } => match message {
+            Message::PreVote(_) => "PreVote",
+            Message::PreVoteReply(reply) if reply.granted => "a pre-vote granted",
+            Message::PreVoteReply(_) => "a pre-vote refused",
+            Message::RequestVote(request) if request.is_transfer => "RequestVote on request",
+            Message::RequestVote(_) => "RequestVote",
+            Message::RequestVoteReply(reply) if reply.granted => "a vote granted",
+            Message::RequestVoteReply(_) => "a vote refused",
+            Message::AppendEntries(append) if append.entries.is_empty() => "a heartbeat",
+            Message::AppendEntries(_) => "AppendEntries",
+            Message::AppendEntriesReply(reply) => match reply.outcome {
+                AppendOutcome::Accepted { .. } => "Accepted",
+                AppendOutcome::Heard => "Heard",
+                AppendOutcome::Conflict { .. } => "Conflict",
+                AppendOutcome::StaleTerm => "StaleTerm",
+            },
+            Message::InstallSnapshot(_) => "InstallSnapshot",
+            Message::InstallSnapshotReply(_) => "InstallSnapshotReply",
+            Message::TimeoutNow(_) => "TimeoutNow",
+            Message::ReadIndex(_) => "ReadIndex",
+            Message::ReadIndexReply(_) => "ReadIndexReply",
+            Message::LogLost(_) => "LogLost",
+        },
+        Effect::Apply { .. } => "Apply",
+        Effect::RestoreSnapshot(_) => "RestoreSnapshot",
+        Effect::LoadSnapshotChunk { .. } => "LoadSnapshotChunk",
+        Effect::ProposalOutcome { outcome, .. } => match outcome {
+            ProposalOutcome::Committed { .. } => "a proposal committed",
+            ProposalOutcome::Rejected(_) => "a proposal rejected",
+            ProposalOutcome::Superseded => "a proposal superseded",
+            _ => "a proposal of unknown outcome",
+        },
+        Effect::ReadOutcome { outcome, .. } => match outcome {
+            ReadOutcome::Ready { .. } => "a read served",
+            ReadOutcome::NotLeader { .. } => "a read refused",
+            _ => "a read lost",
+        },
+        Effect::TransferOutcome { .. } => "TransferOutcome",
+        Effect::RoleChanged { .. } => "RoleChanged",
+        Effect::MembershipChanged { membership, .. } if membership.is_joint() => "a joint membership",
+        Effect::MembershipChanged { .. } => "MembershipChanged",
+        Effect::FollowerLostLog { .. } => "FollowerLostLog",
+        Effect::Fatal(FatalError::LogLost { .. }) => "a log lost",
+        Effect::Fatal(_) => "Fatal",
+    }
 }
 
 /// Why no server can have sent this.
