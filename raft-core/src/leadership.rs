@@ -111,11 +111,12 @@ impl Leader {
     }
 
     pub(crate) fn next_deadline(&self) -> Time {
+        let of_reads = self.reads.next_deadline();
         if self.followers.is_empty() {
-            return Time::NEVER;
+            return of_reads;
         }
         let of_transfer = self.transfer.as_ref().map_or(Time::NEVER, |transfer| transfer.deadline);
-        self.heartbeat_deadline.min(self.review_deadline).min(of_transfer)
+        self.heartbeat_deadline.min(self.review_deadline).min(of_transfer).min(of_reads)
     }
 
     pub(crate) fn place_of(&self, id: NodeId) -> Option<usize> {
@@ -160,6 +161,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.review_leadership(effects);
         }
         self.end_late_transfer(effects);
+        self.give_up_waiting_reads(effects);
         let Role::Leader(leader) = &self.role else { return };
         if leader.heartbeat_deadline <= self.now {
             self.heartbeat(false, effects);
@@ -190,7 +192,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
     /// Hands leadership to the follower that is furthest; a leader that nobody relieves steps down.
     fn offer_leadership(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        if leader.transfer.is_some() {
+        // Where nobody else may lead, to step down would only cost another election.
+        if leader.transfer.is_some() || self.memberships.latest().1.is_only_voter(self.config.id) {
             return;
         }
         let patience = self.config.longest_election_timeout;
