@@ -203,6 +203,14 @@ impl Memberships {
         self.committed.last().map(|(_, membership)| *membership)
     }
 
+    /// What `node` goes by, unless that has been replaced by what is committed: then the node will learn better.
+    #[must_use]
+    pub fn not_outdated(&self, node: NodeId) -> Option<Membership> {
+        let (index, membership) = self.nodes[node.index()].logged.last()?;
+        let (committed, _) = self.committed.last()?;
+        (index >= committed).then_some(*membership)
+    }
+
     /// Whether `node` votes in a configuration of its log that may yet turn out to be the last one, as far as it knows
     /// with `committed` entries committed. Then it may have to be elected, to commit the very configuration that leaves
     /// it out (dissertation §4.2.2).

@@ -487,9 +487,16 @@ impl Checkers {
         Ok(())
     }
 
-    /// The last configuration that is committed, as the one who sees every log knows it.
-    pub(crate) fn latest_committed_membership(&self) -> Option<Membership> {
-        self.memberships.latest_committed()
+    /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
+    /// and all that `nodes` go by and that may still follow it. Where no log holds any, what `nodes` show.
+    pub(crate) fn current_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
+        let nodes = NodeId::all(self.nodes.len() as u8).filter(|node| nodes.contains(*node));
+        match self.memberships.latest_committed() {
+            Some(latest) if !self.memberships.is_empty() => {
+                nodes.filter_map(|node| self.memberships.not_outdated(node)).chain([latest]).collect()
+            }
+            _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
+        }
     }
 
     pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {

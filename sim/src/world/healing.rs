@@ -66,18 +66,23 @@ impl<S: Subject> World<S> {
     /// of them goes by, and perhaps some more.
     fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
         // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
-        let newest = self.checkers.latest_committed_membership().unwrap_or(Membership::of_all(self.plan.nodes));
+        let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
         let mut drawn: Vec<(bool, u64, bool, NodeId)> = NodeId::all(self.plan.nodes)
             .map(|node| {
                 let mut choice = self.choices.of_node(Kind::Heal, node);
-                (!newest.is_voter(node), choice.below(u64::MAX), choice.chance_ppm(300_000), node)
+                (
+                    !current.iter().any(|membership| membership.is_voter(node)),
+                    choice.below(u64::MAX),
+                    choice.chance_ppm(300_000),
+                    node,
+                )
             })
             .collect();
         drawn.sort_unstable();
         let mut core = NodeSet::default();
         for (is_no_voter, _, joins_anyway, node) in drawn {
             let is_spare = joins_anyway || heal.outside.is_empty();
-            if !self.is_quorum_of_its_own(core) || !is_no_voter && is_spare {
+            if !self.is_quorum(core) || !is_no_voter && is_spare {
                 core = core.with(node);
                 // What it goes by may be other than before it went down.
                 self.wake(node)?;
@@ -87,9 +92,9 @@ impl<S: Subject> World<S> {
         Ok(core)
     }
 
-    /// Whether `core` is a quorum of the configurations that its nodes go by.
-    fn is_quorum_of_its_own(&self, core: NodeSet) -> bool {
-        !core.is_empty() && self.members(core).all(|node| self.membership_of(node).is_quorum(core))
+    /// Whether `core` is a quorum of whatever its nodes may decide by.
+    fn is_quorum(&self, core: NodeSet) -> bool {
+        !core.is_empty() && self.checkers.current_memberships(core).iter().all(|membership| membership.is_quorum(core))
     }
 
     fn membership_of(&self, node: NodeId) -> Membership {
@@ -111,7 +116,8 @@ impl<S: Subject> World<S> {
     fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<String, Box<Violation>> {
         let mut words = String::new();
         for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
-            let has_vote = self.members(core).any(|other| self.membership_of(other).is_voter(node));
+            let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
+            let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
             let fate = draw_fate(&mut choice, &heal.outside, has_vote);
             self.break_for_good(node, fate)?;
