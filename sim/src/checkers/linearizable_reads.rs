@@ -14,8 +14,8 @@ const NAME: &str = "linearizable_reads";
 /// Remembers every value of every key, and how far clients have seen.
 #[derive(Clone, Debug, Default)]
 pub struct LinearizableReads {
-    /// By digest, the writes that were asked for.
-    writes: BTreeMap<u64, (u64, Option<u64>)>,
+    /// The writes that were asked for.
+    writes: Writes,
     /// By key, the indexes at which it was written, and its value from there on.
     values: BTreeMap<u64, Vec<(u64, Option<u64>)>>,
     /// The reads without an answer.
@@ -33,13 +33,60 @@ struct Open {
     not_before: u64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Write {
+    digest: u64,
+    key: u64,
+    value: Option<u64>,
+}
+
+/// Writes, to be found by their digests. Every write of a run is looked up when it is committed, and a tree would be what
+/// busy runs spend most of their checks on.
+#[derive(Clone, Debug, Default)]
+struct Writes {
+    all: Vec<Write>,
+    /// One more than the place of a write in `all`, at the first free place from where its digest points to; 0: free. At
+    /// most half of them are taken.
+    places: Vec<u32>,
+}
+
+impl Writes {
+    fn insert(&mut self, write: Write) {
+        self.all.push(write);
+        if 2 * self.all.len() > self.places.len() {
+            self.places = vec![0; (4 * self.all.len()).max(256).next_power_of_two()];
+            (0..self.all.len()).for_each(|number| self.take_place(number));
+        } else {
+            self.take_place(self.all.len() - 1);
+        }
+    }
+
+    fn take_place(&mut self, number: usize) {
+        let place = self.place(self.all[number].digest);
+        self.places[place] = number as u32 + 1;
+    }
+
+    fn get(&self, digest: u64) -> Option<&Write> {
+        let place = if self.places.is_empty() { 0 } else { self.places[self.place(digest)] };
+        self.all.get((place as usize).checked_sub(1)?)
+    }
+
+    /// Where the write of `digest` is, or would be.
+    fn place(&self, digest: u64) -> usize {
+        let last = self.places.len() - 1;
+        let mut place = (digest.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & last;
+        while self.places[place] != 0 && self.all[self.places[place] as usize - 1].digest != digest {
+            place = (place + 1) & last;
+        }
+        place
+    }
+}
+
 impl LinearizableReads {
     /// A client asks for the command of `digest`, which does this.
     pub fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
         match access {
-            Access::Write { key, value } => {
-                self.writes.insert(digest, (key, value));
-            }
+            Access::Write { key, value } => self.writes.insert(Write { digest, key, value }),
             Access::Read { key } => {
                 self.open.insert(id, Open { key, not_before: self.floor });
             }
@@ -50,7 +97,7 @@ impl LinearizableReads {
     /// `entry` is the next of the committed log.
     pub fn committed(&mut self, entry: LogEntry) {
         self.committed += 1;
-        if let Some(&(key, value)) = self.writes.get(&entry.digest) {
+        if let Some(&Write { key, value, .. }) = self.writes.get(entry.digest) {
             self.values.entry(key).or_default().push((self.committed, value));
         }
     }

@@ -270,12 +270,15 @@ impl Checkers {
             self.check_commit(node, &before, &now, disks)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
-        if (now.applied, now.applied_index, now.snapshot_index)
-            != (before.applied, before.applied_index, before.snapshot_index)
+        if now.applied_index != before.applied_index
+            || now.applied != before.applied
+            || now.snapshot_index != before.snapshot_index
         {
             monotonic::applied(node, before.applied_index, now.applied_index)?;
             snapshots::applied(node, now.snapshot_index, now.applied_index)?;
-            now.applied.map_or(Ok(()), |digest| self.applied.given(node, now.applied_index, digest))?;
+            if let Some(digest) = now.applied {
+                self.applied.given(node, now.applied_index, digest)?;
+            }
         }
         if S::APPLIES_ONLY_DURABLE {
             applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
@@ -336,10 +339,15 @@ impl Checkers {
             false => self.check_snapshot(node, before, now, subject)?,
         };
         // A log that is longer or shorter has changed, whatever the subject says of it.
-        let is_resized = before.last_index != now.last_index;
-        let resized_from = is_resized.then_some(before.last_index.min(now.last_index) + 1);
-        let changes = [now.log_changed_from, resized_from, replaced_to.map(|index| index + 1)];
-        let Some(from) = changes.into_iter().flatten().min() else { return Ok(()) };
+        let resized_from = before.last_index.min(now.last_index) + 1;
+        let from = match (now.log_changed_from, replaced_to) {
+            (None, None) if before.last_index == now.last_index => return Ok(()),
+            (None, None) => resized_from,
+            (changed_from, replaced_to) => {
+                let replaced_from = replaced_to.map_or(u64::MAX, |index| index + 1);
+                changed_from.unwrap_or(u64::MAX).min(replaced_from).min(resized_from)
+            }
+        };
         let was_leading = before.role == Role::Leader && before.term_and_vote.term == now.term_and_vote.term;
         if was_leading && now.role == Role::Leader {
             leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
