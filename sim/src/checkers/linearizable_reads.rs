@@ -40,45 +40,32 @@ struct Write {
     value: Option<u64>,
 }
 
-/// Writes, to be found by their digests. Every write of a run is looked up when it is committed, and a tree would be what
-/// busy runs spend most of their checks on.
+/// Writes, to be found by their digests: every write of a run is, when it is committed. Digests tend to count up, one
+/// sequence a client, and what is committed was asked for a moment ago: it is near the end of its sequence.
 #[derive(Clone, Debug, Default)]
 struct Writes {
-    all: Vec<Write>,
-    /// One more than the place of a write in `all`, at the first free place from where its digest points to; 0: free. At
-    /// most half of them are taken.
-    places: Vec<u32>,
+    /// By the upper half of their digests, in ascending order of these.
+    sequences: BTreeMap<u32, Vec<Write>>,
 }
 
 impl Writes {
     fn insert(&mut self, write: Write) {
-        self.all.push(write);
-        if 2 * self.all.len() > self.places.len() {
-            self.places = vec![0; (4 * self.all.len()).max(256).next_power_of_two()];
-            (0..self.all.len()).for_each(|number| self.take_place(number));
-        } else {
-            self.take_place(self.all.len() - 1);
+        let sequence = self.sequences.entry((write.digest >> 32) as u32).or_default();
+        if sequence.last().is_none_or(|last| last.digest < write.digest) {
+            return sequence.push(write);
         }
-    }
-
-    fn take_place(&mut self, number: usize) {
-        let place = self.place(self.all[number].digest);
-        self.places[place] = number as u32 + 1;
+        let place = sequence.partition_point(|known| known.digest < write.digest);
+        sequence.insert(place, write);
     }
 
     fn get(&self, digest: u64) -> Option<&Write> {
-        let place = if self.places.is_empty() { 0 } else { self.places[self.place(digest)] };
-        self.all.get((place as usize).checked_sub(1)?)
-    }
-
-    /// Where the write of `digest` is, or would be.
-    fn place(&self, digest: u64) -> usize {
-        let last = self.places.len() - 1;
-        let mut place = (digest.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & last;
-        while self.places[place] != 0 && self.all[self.places[place] as usize - 1].digest != digest {
-            place = (place + 1) & last;
+        let sequence = self.sequences.get(&((digest >> 32) as u32))?;
+        let mut tail = 1;
+        while tail < sequence.len() && sequence[sequence.len() - tail].digest > digest {
+            tail *= 2;
         }
-        place
+        let near = &sequence[sequence.len().saturating_sub(tail)..];
+        near.binary_search_by_key(&digest, |write| write.digest).ok().map(|place| &near[place])
     }
 }
 

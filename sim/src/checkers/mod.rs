@@ -243,10 +243,10 @@ impl Checkers {
             self.check_progress(node, now.term_and_vote.term, &*subject)?;
         }
         let view = &mut self.nodes[node.index()];
-        let before = view.seen;
-        if now == before {
+        if now == view.seen {
             return Ok(false);
         }
+        let before = view.seen;
         view.seen = Observation { log_changed_from: None, ..now };
         if now.term_and_vote != before.term_and_vote {
             monotonic::term(node, before.term_and_vote.term, now.term_and_vote.term)?;
