@@ -240,7 +240,7 @@ impl Checkers {
     ) -> Result<bool, Box<Violation>> {
         let Some(now) = subject.observe() else { return Ok(false) };
         if now.role == Role::Leader {
-            self.check_progress(node, now.term_and_vote.term, &*subject)?;
+            self.check_progress(node, &now, &*subject)?;
         }
         let view = &mut self.nodes[node.index()];
         if now == view.seen {
@@ -260,6 +260,9 @@ impl Checkers {
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
+            if before.membership != now.membership {
+                self.nodes[node.index()].progress_order.configured(membership);
+            }
             self.check_membership::<S>(node, membership, is_newly_elected || now.role == Role::Candidate)?;
         }
         if is_newly_elected {
@@ -465,11 +468,21 @@ impl Checkers {
         self.durability.committed(now.commit_index, &under, disks, &self.state_machine_safety)
     }
 
-    fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
+    fn check_progress<S: Subject>(
+        &mut self,
+        node: NodeId,
+        leader: &Observation,
+        subject: &S,
+    ) -> Result<(), Box<Violation>> {
+        let term = leader.term_and_vote.term;
         for (follower, match_index, next_index) in subject.observe_progress() {
             let order = &mut self.nodes[node.index()].progress_order;
             // Most events move what the leader knows of one follower, or of none.
             if !order.is_news(term, follower, match_index, next_index) {
+                continue;
+            }
+            // What is left of one that has left the configuration may be anything.
+            if leader.membership.is_some_and(|membership| !membership.members().contains(follower)) {
                 continue;
             }
             order.observed(node, term, follower, match_index, next_index)?;

@@ -1,7 +1,9 @@
 //! What a leader knows of a follower is true and is never taken back: within a term `match_index` does not fall, stays
-//! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term.
+//! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term. A follower that leaves the
+//! configuration is forgotten.
 
 use crate::failure::Violation;
+use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId};
 
 const NAME: &str = "progress_order";
@@ -58,6 +60,15 @@ pub struct ProgressOrder {
 }
 
 impl ProgressOrder {
+    /// The leader goes by `membership` from now on: of whoever is no member it knows nothing when he comes back.
+    pub fn configured(&mut self, membership: Membership) {
+        for place in 0..MAX_NODES {
+            if !membership.members().contains(NodeId(place as u8)) {
+                (self.match_index[place], self.next_index[place]) = (0, 0);
+            }
+        }
+    }
+
     /// Whether that is not just what was observed last.
     #[inline]
     pub(super) fn is_news(&self, term: u64, follower: NodeId, match_index: u64, next_index: u64) -> bool {
