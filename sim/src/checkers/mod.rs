@@ -508,6 +508,11 @@ impl Checkers {
         Ok(())
     }
 
+    /// Changes whenever any node goes by another configuration, or another is committed.
+    pub(crate) fn membership_changes(&self) -> u64 {
+        self.memberships.changes()
+    }
+
     /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
     /// and all that `nodes` go by and that may still follow it. Where no log holds any, what `nodes` show.
     pub(crate) fn current_memberships(&self, nodes: NodeSet) -> Vec<Membership> {

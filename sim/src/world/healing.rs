@@ -26,6 +26,11 @@ const PROBE_PAUSE: u64 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Healing {
     core: NodeSet,
+    /// Who has no vote and goes on all the same, because the protocol can live with it.
+    bystanders: NodeSet,
+    may_have_bystanders: bool,
+    /// The changes of configurations that this is about.
+    membership_changes: u64,
     tempo_ns: u64,
     /// When the core must have settled.
     deadline_ns: u64,
@@ -47,7 +52,7 @@ impl<S: Subject> World<S> {
         self.links.heal_all();
         let core = self.wake_core(heal)?;
         self.links.calm(core);
-        let words = self.break_others(heal, core)?;
+        let (words, bystanders) = self.break_others(heal, core)?;
         self.trace.note(self.now_ns, || format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
@@ -56,7 +61,18 @@ impl<S: Subject> World<S> {
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));
         let (last_asked, written_at, settled) = (NodeId(0), None, None);
-        self.healing = Some(Healing { core, tempo_ns, deadline_ns, probe, last_asked, written_at, settled });
+        self.healing = Some(Healing {
+            core,
+            bystanders,
+            may_have_bystanders: heal.outside.contains(&Outside::Connected),
+            membership_changes: self.checkers.membership_changes(),
+            tempo_ns,
+            deadline_ns,
+            probe,
+            last_asked,
+            written_at,
+            settled,
+        });
         self.ends_ns = deadline_ns;
         self.probe();
         Ok(())
@@ -112,9 +128,9 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// What becomes of the nodes outside the core, in words.
-    fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<String, Box<Violation>> {
-        let mut words = String::new();
+    /// What becomes of the nodes outside the core, in words, and who of them goes on.
+    fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<(String, NodeSet), Box<Violation>> {
+        let (mut words, mut bystanders) = (String::new(), NodeSet::default());
         for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
             let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
             let has_vote = current.iter().any(|membership| membership.is_voter(node));
@@ -122,8 +138,11 @@ impl<S: Subject> World<S> {
             let fate = draw_fate(&mut choice, &heal.outside, has_vote);
             self.break_for_good(node, fate)?;
             words += &format!("; {node} {fate:?}");
+            if fate == Outside::Connected {
+                bystanders = bystanders.with(node);
+            }
         }
-        Ok(words)
+        Ok((words, bystanders))
     }
 
     fn break_for_good(&mut self, node: NodeId, fate: Outside) -> Result<(), Box<Violation>> {
@@ -208,10 +227,49 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Members may still come and go: who gets a vote and can use it belongs to the core, and who loses it does not.
+    fn follow_membership(&mut self) -> Result<(), Box<Violation>> {
+        let changes = self.checkers.membership_changes();
+        let Some(healing) = &self.healing else { return Ok(()) };
+        if healing.membership_changes == changes {
+            return Ok(());
+        }
+        let (before, bystanders) = (healing.core, healing.bystanders);
+        let may_have_bystanders = healing.may_have_bystanders;
+        let all = NodeSet::all(self.plan.nodes);
+        let current = self.checkers.current_memberships(all);
+        let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
+        let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
+        let core = before.union(bystanders).intersection(voters);
+        let left = before.difference(core);
+        if let Some(healing) = &mut self.healing {
+            healing.membership_changes = changes;
+            healing.core = core;
+            let stay = if may_have_bystanders { left } else { NodeSet::default() };
+            healing.bystanders = bystanders.union(stay).difference(core);
+        }
+        if core == before {
+            return Ok(());
+        }
+        self.trace.note(self.now_ns, || format!("the core is {core:?} now"));
+        self.links.calm(core.union(left));
+        // A protocol that a server without a vote can disturb is not asked to live with one.
+        for node in self.members(left).filter(|_| !may_have_bystanders) {
+            self.break_for_good(node, Outside::CutOff)?;
+        }
+        Ok(())
+    }
+
     // ---- What the core owes ----
 
     /// Looks at the core after an event of the healed phase.
-    pub(super) fn watch_core(&mut self) {
+    pub(super) fn watch_core(&mut self) -> Result<(), Box<Violation>> {
+        self.follow_membership()?;
+        self.watch();
+        Ok(())
+    }
+
+    fn watch(&mut self) {
         let Some(Healing { core, tempo_ns, deadline_ns, settled, written_at, .. }) = self.healing else { return };
         let Some(before) = settled else {
             if written_at.is_some() && self.missing().is_none() {
