@@ -148,14 +148,20 @@ impl<S: Subject> World<S> {
     fn break_for_good(&mut self, node: NodeId, fate: Outside) -> Result<(), Box<Violation>> {
         let (one, all) = (NodeSet::default().with(node), NodeSet::all(self.plan.nodes));
         let for_ns = u64::MAX;
+        let cut_off = Fault::Partition { side: one, for_ns };
         let cut = match fate {
-            Outside::Down => return self.crash(node, FOR_GOOD),
+            // What it sent before is lost too: on the strength of that it could still be made a voter.
+            Outside::Down => {
+                self.links.cut(cut_off);
+                return self.crash(node, FOR_GOOD);
+            }
             Outside::Paused => {
+                self.links.cut(cut_off);
                 self.pause(node, FOR_GOOD);
                 return Ok(());
             }
             Outside::Connected => return self.wake(node),
-            Outside::CutOff => Fault::Partition { side: one, for_ns },
+            Outside::CutOff => cut_off,
             Outside::Mute => Fault::OneWayPartition { from: one, to: all, for_ns },
             Outside::Deaf => Fault::OneWayPartition { from: all, to: one, for_ns },
         };
