@@ -3,7 +3,7 @@
 
 use super::World;
 use super::event::Event;
-use crate::choices::{Choice, Kind};
+use crate::choices::Kind;
 use crate::clients::Client;
 use crate::failure::{FailureKind, Violation};
 use crate::faults::FaultClass;
@@ -135,7 +135,16 @@ impl<S: Subject> World<S> {
             let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
             let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
-            let fate = draw_fate(&mut choice, &heal.outside, has_vote);
+            let is_learner = current.iter().any(|membership| membership.is_learner(node));
+            let may_be = |fate: &Outside| match fate {
+                // What has a vote is missed where it is needed, and what goes on may be needed.
+                Outside::Connected => !has_vote,
+                // What it said before it went deaf could still make it a voter, and the core no quorum.
+                Outside::Deaf => !is_learner,
+                Outside::Down | Outside::Paused | Outside::CutOff | Outside::Mute => true,
+            };
+            let fates: Vec<Outside> = heal.outside.iter().copied().filter(may_be).collect();
+            let fate = if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) };
             self.break_for_good(node, fate)?;
             words += &format!("; {node} {fate:?}");
             if fate == Outside::Connected {
@@ -371,13 +380,6 @@ impl<S: Subject> World<S> {
 
 fn changed(before: (NodeId, u64), now: (NodeId, u64)) -> String {
     format!("{} leads term {} after {} in term {}", now.0, now.1, before.0, before.1)
-}
-
-/// A node that has no vote in the core may go on as if it were in it; one that has may not.
-fn draw_fate(choice: &mut Choice, allowed: &[Outside], has_vote: bool) -> Outside {
-    let fates: Vec<Outside> =
-        allowed.iter().copied().filter(|fate| !(has_vote && *fate == Outside::Connected)).collect();
-    if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) }
 }
 
 /// The node of `set` that comes after `last`, around the ring.
