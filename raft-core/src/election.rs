@@ -19,14 +19,15 @@ impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn election_timeout_elapsed(&mut self, effects: &mut Vec<Effect<P>>) {
         if !self.may_campaign() {
             // Who does not vote waits to hear from whoever leads.
-            self.role = Role::Follower(Follower::new(None, Time::NEVER));
+            self.role = Role::Follower(Follower::new(None, Time::NEVER, self.role.matched()));
             self.announce_role(effects);
             return;
         }
         self.election_timeout = self.config.draw_election_timeout(&mut self.rng);
         if self.term >= Term::LIMIT {
             // No term is left to campaign in; staying silent in this one is safe.
-            self.role = Role::Follower(Follower::new(None, self.now.after(self.election_timeout)));
+            let deadline = self.now.after(self.election_timeout);
+            self.role = Role::Follower(Follower::new(None, deadline, self.role.matched()));
             self.announce_role(effects);
         } else if self.config.pre_vote && !self.membership().is_only_voter(self.config.id) {
             self.ask_for_pre_votes(effects);
@@ -195,6 +196,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.voted_for = None;
         self.unsaved.term_and_vote = true;
         self.become_follower(None, effects);
+        // What matched with the last term's leader says nothing of this one's.
+        if let Role::Follower(follower) = &mut self.role {
+            follower.matched = LogIndex(0);
+        }
     }
 
     /// Follows `leader`, or nobody yet, in the current term.
@@ -205,7 +210,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
             | Role::Candidate(Candidate { deadline, .. }) => *deadline,
             Role::Leader(_) => self.now.after(self.election_timeout),
         };
-        let before = core::mem::replace(&mut self.role, Role::Follower(Follower::new(leader, deadline)));
+        let follower = Follower::new(leader, deadline, self.role.matched());
+        let before = core::mem::replace(&mut self.role, Role::Follower(follower));
         self.lose_forwarded_reads(effects);
         if let Role::Leader(leader) = before {
             leader.end(effects);
@@ -215,14 +221,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
 }
 
 impl Follower {
-    pub(crate) fn new(leader: Option<NodeId>, deadline: Time) -> Self {
-        Self {
-            leader,
-            deadline,
-            is_vote_owed: false,
-            is_append_reply_owed: false,
-            matched: LogIndex(0),
-            round: Round(0),
-        }
+    pub(crate) fn new(leader: Option<NodeId>, deadline: Time, matched: LogIndex) -> Self {
+        Self { leader, deadline, is_vote_owed: false, is_append_reply_owed: false, matched, round: Round(0) }
     }
 }

@@ -17,7 +17,8 @@ use crate::raft::{PreCandidate, Raft, Role};
 impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn ask_for_pre_votes(&mut self, effects: &mut Vec<Effect<P>>) {
         let deadline = self.now.after(self.election_timeout);
-        self.role = Role::PreCandidate(PreCandidate { deadline, votes: Tally::default() });
+        self.role =
+            Role::PreCandidate(PreCandidate { deadline, votes: Tally::default(), matched: self.role.matched() });
         self.announce_role(effects);
         let term = self.term.next();
         let request = PreVote { term, last: self.log.last_position(), priority: self.config.priority };

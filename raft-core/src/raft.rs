@@ -91,6 +91,8 @@ pub(crate) struct Follower {
 pub(crate) struct PreCandidate {
     pub(crate) deadline: Time,
     pub(crate) votes: Tally,
+    /// What matched with this term's leader before it fell silent: it may speak again.
+    pub(crate) matched: LogIndex,
 }
 
 #[derive(Clone, Debug)]
@@ -99,6 +101,17 @@ pub(crate) struct Candidate {
     pub(crate) votes: Tally,
     /// The leader asked for this campaign.
     pub(crate) is_transfer: bool,
+}
+
+impl Role {
+    /// Up to here the log agrees with that of this term's leader, whether or not this node still waits for that one.
+    pub(crate) fn matched(&self) -> LogIndex {
+        match self {
+            Self::Follower(follower) => follower.matched,
+            Self::PreCandidate(candidate) => candidate.matched,
+            Self::Candidate(_) | Self::Leader(_) => LogIndex(0),
+        }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -148,7 +161,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             commit_index: applied,
             last_applied: applied,
             memberships,
-            role: Role::Follower(Follower::new(None, now.after(election_timeout))),
+            role: Role::Follower(Follower::new(None, now.after(election_timeout), LogIndex(0))),
             heard_leader_at: None,
             no_vote_before: now.after(silence),
             durability: Durability::restored(term_and_vote, log.last_index()),

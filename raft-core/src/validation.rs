@@ -54,7 +54,10 @@ impl<P, R: Rng> Raft<P, R> {
                 self.validate_round(reply.round)?;
                 self.validate_outcome(reply.outcome)
             }
-            Message::InstallSnapshot(part) => validate_part(part),
+            Message::InstallSnapshot(part) => {
+                validate_part(part)?;
+                self.validate_matching_snapshot(part)
+            }
             Message::InstallSnapshotReply(reply) if reply.term == self.term => self.validate_round(reply.round),
             Message::PreVote(request) => validate_candidate(request.term, request.last),
             Message::RequestVote(request) => validate_candidate(request.term, request.last),
@@ -91,16 +94,25 @@ impl<P, R: Rng> Raft<P, R> {
 
     /// What matched once in a term still does: leaders only append (Figure 3).
     fn validate_append_only(&self, append: &AppendEntries<P>) -> Result<(), InputError> {
-        let Role::Follower(follower) = &self.role else { return Ok(()) };
-        if append.term != self.term || append.prev.index >= follower.matched {
+        let matched = self.role.matched();
+        if append.term != self.term || append.prev.index >= matched {
             return Ok(());
         }
-        let indexes = append.prev.index.0 + 1..=follower.matched.0;
+        let indexes = append.prev.index.0 + 1..=matched.0;
         let differs =
             |(index, term): &(u64, Term)| !self.log.contains(LogPosition { index: LogIndex(*index), term: *term });
         match indexes.zip(append.entries.iter().map(|entry| entry.term)).find(differs) {
             None => Ok(()),
             Some((index, _)) => Err(InputError::LeaderContradictsItself { index: LogIndex(index) }),
+        }
+    }
+
+    /// A snapshot is of the leader's log as well, and what of that matched stays.
+    fn validate_matching_snapshot(&self, part: &InstallSnapshot) -> Result<(), InputError> {
+        let last = part.snapshot.last;
+        match part.term == self.term && last.index <= self.role.matched() && !self.log.contains(last) {
+            true => Err(InputError::LeaderContradictsItself { index: last.index }),
+            false => Ok(()),
         }
     }
 }

@@ -1,106 +1,262 @@
 //! A server, its disk, and what must hold of both after every step.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use raft_core::{
-    AppendEntries, AppendEntriesReply, AppendOutcome, Config, Effect, Entry, Input, LogIndex, LogPosition, Message,
-    NodeId, Payload, Persist, Progress, ProposalId, Raft, RequestVoteReply, Restored, RoleName, Term, TermAndVote,
-    Time,
+    AppendEntries, AppendEntriesReply, AppendOutcome, Config, Effect, Entry, FatalError, Flow, Input, InputError,
+    InstallSnapshot, InstallSnapshotReply, Log, LogIndex, LogLost, LogPosition, MemberRole, Membership, Message,
+    NodeId, Payload, Persist, PreVote, PreVoteReply, Progress, ProposalId, ProposalOutcome, Raft, ReadId, ReadIndex,
+    ReadIndexReply, ReadOutcome, RequestVote, RequestVoteReply, Restored, RoleName, Round, Snapshot, SnapshotId,
+    SnapshotWrite, Term, TermAndVote, Time, TimeoutNow,
 };
-use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+use rand_chacha::rand_core::TryRng;
+use tests::by_hand::disk::Disk;
 
-use crate::disk::Disk;
 use crate::inputs::Stimulus;
+use crate::start::{ME, Start};
 
-const ME: NodeId = NodeId(1);
+const NS_PER_MS: u64 = 1_000_000;
+
+/// Draws timeouts, and shows in its `Debug` how many it has drawn: a refused input draws none.
+#[derive(Clone, Debug)]
+struct Jitter(u64);
+
+impl TryRng for Jitter {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok((self.try_next_u64()? >> 32) as u32)
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        self.0 += 1;
+        Ok(self.0.wrapping_mul(0x9E37_79B9_7F4A_7C15))
+    }
+
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
+        bytes.fill(self.try_next_u64()? as u8);
+        Ok(())
+    }
+}
 
 pub(crate) struct Witness {
-    raft: Raft<u64>,
+    config: Config,
+    raft: Raft<u64, Jitter>,
     now: Time,
+    /// The latest time that the server has been told.
+    latest: Time,
     disk: Disk<u64>,
     unwritten: VecDeque<Persist<u64>>,
     last_sequence: u64,
-    proposed: u64,
-    ended: BTreeSet<ProposalId>,
-    /// What has been handed out to be applied, from index 1.
-    applied: Vec<Entry<u64>>,
-    /// The most that was acknowledged in the present term.
-    acknowledged: (Term, Vec<Entry<u64>>),
+    /// The last id given to a proposal, a change of membership or a read.
+    last_id: u64,
+    open_proposals: BTreeSet<ProposalId>,
+    open_reads: BTreeSet<ReadId>,
+    open_transfers: usize,
+    /// What has been handed out to be applied, or was in a snapshot.
+    applied: LogIndex,
+    /// The terms of the entries that were acknowledged in the present term.
+    acknowledged: (Term, BTreeMap<u64, Term>),
+    /// Who has got this server's vote.
+    votes: BTreeMap<Term, NodeId>,
     announced: (Term, RoleName, Option<NodeId>),
+    announced_membership: Arc<Membership>,
+    /// A snapshot that some leader sends, and how much of it has been sent.
+    offered: Option<(Arc<Snapshot>, u64)>,
+    /// The parts of snapshots to be loaded.
+    loads: VecDeque<(NodeId, SnapshotId, u64, u64)>,
+    /// The numbers of the reads that were sent on.
+    questions: Vec<u64>,
     is_stopped: bool,
 }
 
 /// What may only grow, or must stay, from one step to the next.
 struct Before {
-    term: Term,
-    voted_for: Option<NodeId>,
-    commit: LogIndex,
-    applied: LogIndex,
-    committed: Vec<Entry<u64>>,
+    raft: Raft<u64, Jitter>,
     next_indexes: Vec<(NodeId, LogIndex)>,
 }
 
 impl Witness {
-    pub(crate) fn of(voters: u64, log: &[u64]) -> Self {
-        let entry = |&term| Entry { term: Term(term), payload: Payload::Noop };
-        let term = Term(log.last().copied().unwrap_or(0));
-        let restored =
-            Restored { term_and_vote: TermAndVote { term, voted_for: None }, entries: log.iter().map(entry).collect() };
-        let mut config = Config::new(ME, (1..=voters).map(NodeId).collect());
-        config.max_entries_per_append = 2;
-        config.max_entries_in_flight = 3;
+    pub(crate) fn of(start: Start) -> Self {
+        let Start { config, restored } = start;
         let disk = Disk::holding(&restored);
-        let raft = Raft::new(config, restored, Time(0), ChaCha8Rng::seed_from_u64(7)).expect("a valid configuration");
-        Self {
-            announced: (term, RoleName::Follower, None),
+        let votes = restored.term_and_vote.voted_for.map(|candidate| (restored.term_and_vote.term, candidate));
+        let raft = begin(&config, restored, Time(0), 0);
+        let mut witness = Self {
+            announced: (raft.term(), RoleName::Follower, None),
+            announced_membership: raft.membership().clone(),
+            applied: raft.last_applied(),
+            config,
             raft,
             now: Time(0),
+            latest: Time(0),
             disk,
             unwritten: VecDeque::new(),
             last_sequence: 0,
-            proposed: 0,
-            ended: BTreeSet::new(),
-            applied: Vec::new(),
-            acknowledged: (Term(0), Vec::new()),
+            last_id: 0,
+            open_proposals: BTreeSet::new(),
+            open_reads: BTreeSet::new(),
+            open_transfers: 0,
+            acknowledged: (Term(0), BTreeMap::new()),
+            votes: votes.into_iter().collect(),
+            offered: None,
+            loads: VecDeque::new(),
+            questions: Vec::new(),
             is_stopped: false,
-        }
+        };
+        // From now on what is on the disk comes from the server's own writes.
+        witness.restart();
+        witness
+    }
+
+    /// Loses what is not on the disk.
+    fn restart(&mut self) {
+        let draws = self.last_id + self.last_sequence;
+        self.raft = begin(&self.config, self.disk.restored(), self.now, draws);
+        self.latest = self.now;
+        self.unwritten.clear();
+        self.last_sequence = 0;
+        self.open_proposals.clear();
+        self.open_reads.clear();
+        self.open_transfers = 0;
+        self.applied = self.raft.last_applied();
+        self.announced = (self.raft.term(), RoleName::Follower, None);
+        self.announced_membership = self.raft.membership().clone();
+        self.loads.clear();
+        self.questions.clear();
+        self.is_stopped = false;
+        self.check_acknowledged();
+        // What its leader has told it, it does not know any more.
+        self.acknowledged = (Term(0), BTreeMap::new());
     }
 
     pub(crate) fn step(&mut self, stimulus: Stimulus) {
-        let Some(input) = self.input(stimulus) else { return };
+        match stimulus {
+            Stimulus::Clock { now } => self.now = Time(now),
+            Stimulus::Wait { ms } => self.now = Time(self.now.0.saturating_add(ms * NS_PER_MS)),
+            Stimulus::Restart => self.restart(),
+            Stimulus::Elect => self.elect(),
+            Stimulus::AcknowledgeAll => self.acknowledge_all(),
+            Stimulus::OfferSnapshot { ahead, terms_back, size, membership } => {
+                let index = LogIndex(self.last().index.0.saturating_add_signed(ahead));
+                let term = Term(self.raft.term().0.saturating_sub(terms_back));
+                let last = LogPosition { index, term };
+                self.offered = Some((Arc::new(Snapshot { last, membership, size, checksum: size }), 0));
+            }
+            _ => {
+                if let Some(input) = self.input(stimulus) {
+                    self.give(input);
+                }
+            }
+        }
+    }
+
+    /// Wins an election, where it may campaign at all.
+    fn elect(&mut self) {
+        let Some(deadline) = self.raft.next_deadline() else { return };
+        self.now = deadline;
+        self.give(Input::DeadlineReached);
+        for _exchange in 0..2 {
+            self.persist_all();
+            for from in self.others() {
+                let (term, role) = (self.raft.term(), self.raft.role());
+                if role == RoleName::PreCandidate && term < Term::LIMIT {
+                    let reply = PreVoteReply { term: Term(term.0 + 1), granted: true };
+                    self.receive(from, Message::PreVoteReply(reply));
+                } else if role == RoleName::Candidate {
+                    let reply = RequestVoteReply { term, granted: true };
+                    self.receive(from, Message::RequestVoteReply(reply));
+                }
+            }
+        }
+    }
+
+    fn acknowledge_all(&mut self) {
+        self.persist_all();
+        for from in self.others() {
+            if self.raft.role() == RoleName::Leader {
+                let outcome = AppendOutcome::Accepted { match_index: self.last().index };
+                let reply = AppendEntriesReply { term: self.raft.term(), round: self.round_back(0), outcome };
+                self.receive(from, Message::AppendEntriesReply(reply));
+            }
+        }
+        self.persist_all();
+    }
+
+    fn others(&self) -> Vec<NodeId> {
+        self.raft.membership().members().iter().map(|member| member.id).filter(|id| *id != ME).collect()
+    }
+
+    fn last(&self) -> LogPosition {
+        self.raft.log().last_position()
+    }
+
+    fn receive(&mut self, from: NodeId, message: Message<u64>) {
+        self.give(Input::Receive { from, message });
+    }
+
+    fn persist_all(&mut self) {
+        if let Some(write) = self.unwritten.back() {
+            let sequence = write.sequence;
+            self.give(Input::Persisted { sequence });
+        }
+    }
+
+    fn give(&mut self, input: Input<u64>) {
         let before = Before {
-            term: self.raft.term(),
-            voted_for: self.raft.voted_for(),
-            commit: self.raft.commit_index(),
-            applied: self.raft.last_applied(),
-            committed: self.raft.log().slice(LogIndex(1)..=self.raft.commit_index()).to_vec(),
+            raft: self.raft.clone(),
             next_indexes: self.raft.progress().map(|(id, progress)| (id, progress.next_index())).collect(),
         };
         let impossible = impossible(&input);
         let refused_by = refusal(&input);
-        let portrait = format!("{:?}", self.raft);
+        let is_deadline = input == Input::DeadlineReached;
+        self.expect_outcome(&input);
         if let Input::Persisted { sequence } = &input {
             self.complete_writes_up_to(sequence.0);
         }
+        if let Input::SnapshotTaken { last_index, .. } = &input {
+            self.disk.put_down_snapshot(*last_index, Arc::from([]));
+        }
         let mut effects = Vec::new();
+        let described = format!("{input:?}");
         match self.raft.step(self.now, input, &mut effects) {
             Ok(()) => {
                 assert!(!self.is_stopped, "a stopped server takes no input");
                 assert_eq!(impossible, None, "no server can have sent this");
-                self.check_order(&before);
+                self.latest = self.latest.max(self.now);
+                self.check_order(&before.raft);
                 self.check_acknowledged();
                 if let Some(follower) = refused_by {
                     self.check_answer_to_refusal(follower, &before, &effects);
                 }
+                if is_deadline && let Some(next) = self.raft.next_deadline() {
+                    assert!(next > self.latest, "a deadline that was reported comes again at once");
+                }
                 for effect in effects {
                     self.execute(effect);
                 }
-                self.check_announced_role();
+                self.check_announced();
             }
             Err(error) => {
                 assert_eq!(effects, [], "{error}: a refused input has no effects");
-                assert_eq!(format!("{:?}", self.raft), portrait, "{error}: a refused input changes nothing");
+                let (now, before) = (format!("{:?}", self.raft), format!("{:?}", before.raft));
+                assert_eq!(now, before, "{error}: a refused input changes nothing: {described}");
             }
+        }
+    }
+
+    /// What the input will end with.
+    fn expect_outcome(&mut self, input: &Input<u64>) {
+        if self.is_stopped {
+            return;
+        }
+        match input {
+            Input::Propose { id, .. } | Input::ChangeMembership { id, .. } => drop(self.open_proposals.insert(*id)),
+            Input::Read { id, .. } => drop(self.open_reads.insert(*id)),
+            Input::TransferLeadership { .. } => self.open_transfers += 1,
+            _ => {}
         }
     }
 
@@ -109,63 +265,155 @@ impl Witness {
         let receive = |from, message| Some(Input::Receive { from: NodeId(from), message });
         match stimulus {
             Stimulus::Receive { from, message } => receive(from, message),
-            Stimulus::FittingAppend { from, back, later, terms, commit } => {
-                let index = LogIndex(self.raft.log().last_index().0.saturating_sub(back));
+            Stimulus::FittingAppend { from, back, later, entries, commit_back, round } => {
+                let index = LogIndex(self.last().index.0.saturating_sub(back));
                 let prev = LogPosition { index, term: self.raft.log().term_at(index)? };
                 let term = Term(term.0 + later);
                 // Terms that do not fall, from the predecessor's to the leader's.
                 let mut last = prev.term;
-                let entries = terms.into_iter().map(|step| {
-                    last = term.min(Term(last.0 + step));
-                    Entry { term: last, payload: Payload::Command(last.0) }
+                let entries = entries.into_iter().map(|(rise, payload)| {
+                    last = term.min(Term((last.0 + rise).max(1)));
+                    Entry { term: last, payload }
                 });
                 let entries = entries.collect();
-                let append = AppendEntries { term, attempt: 0, prev, entries, leader_commit: LogIndex(commit) };
+                let leader_commit = LogIndex(self.last().index.0.saturating_add_signed(-commit_back));
+                let round = Round(round);
+                let append = AppendEntries { term, attempt: 0, round, prev, entries, leader_commit };
                 receive(from, Message::AppendEntries(append))
             }
             Stimulus::FittingVote { from, granted } => {
                 receive(from, Message::RequestVoteReply(RequestVoteReply { term, granted }))
             }
-            Stimulus::FittingAcknowledgement { from, match_index } => {
-                let outcome = AppendOutcome::Accepted { match_index: LogIndex(match_index) };
-                receive(from, Message::AppendEntriesReply(AppendEntriesReply { term, outcome }))
+            Stimulus::FittingPreVote { from, granted } => {
+                let term = Term(term.0 + u64::from(granted));
+                receive(from, Message::PreVoteReply(PreVoteReply { term, granted }))
             }
-            Stimulus::FittingRefusal { from, back, hint } => {
+            Stimulus::FittingRequest { from, later, ahead, priority, is_transfer, is_pre_vote } => {
+                let (last, term) = (self.last(), Term(term.0 + later));
+                let last = LogPosition { index: LogIndex(last.index.0 + ahead), ..last };
+                let message = match is_pre_vote {
+                    true => Message::PreVote(PreVote { term, last, priority }),
+                    false => Message::RequestVote(RequestVote { term, last, priority, is_transfer }),
+                };
+                receive(from, message)
+            }
+            Stimulus::FittingAcknowledgement { from, back, rounds_back } => {
+                let match_index = LogIndex(self.last().index.0.saturating_sub(back));
+                self.append_reply(from, rounds_back, AppendOutcome::Accepted { match_index })
+            }
+            Stimulus::FittingRefusal { from, back, hint_back, rounds_back } => {
                 let log = self.raft.log();
                 let prev_index = LogIndex(log.last_index().0.saturating_sub(back));
-                let hint = LogPosition { index: LogIndex(hint), term: log.term_at(LogIndex(hint)).unwrap_or(term) };
-                let sent =
-                    self.raft.progress().find(|(id, _)| *id == NodeId(from)).map(|(_, progress)| progress.attempt());
-                let outcome = AppendOutcome::Conflict { attempt: sent.unwrap_or(0), prev_index, hint };
-                receive(from, Message::AppendEntriesReply(AppendEntriesReply { term, outcome }))
+                let hint_index = LogIndex(log.last_index().0.saturating_sub(hint_back));
+                let hint = LogPosition { index: hint_index, term: log.term_at(hint_index).unwrap_or(term) };
+                let attempt = self.progress_of(from).map_or(0, Progress::attempt);
+                self.append_reply(from, rounds_back, AppendOutcome::Conflict { attempt, prev_index, hint })
+            }
+            Stimulus::FittingHeard { from, rounds_back } => self.append_reply(from, rounds_back, AppendOutcome::Heard),
+            Stimulus::SnapshotPart { from, later, skip, length, round } => {
+                let (snapshot, sent) = self.offered.as_mut()?;
+                let offset = sent.saturating_add_signed(skip);
+                let length = length.min(snapshot.size.saturating_sub(offset));
+                *sent = offset + length;
+                let data = (offset..offset + length).map(|byte| byte as u8).collect();
+                let (term, round, snapshot) = (Term(term.0 + later), Round(round), snapshot.clone());
+                let part = InstallSnapshot { term, round, snapshot, offset, data };
+                // One leader at a time, most often.
+                let from = self.raft.leader().filter(|leader| *leader != ME && later == 0).map_or(from, |id| id.0);
+                receive(from, Message::InstallSnapshot(part))
+            }
+            Stimulus::FittingSnapshotReply { from, received, rounds_back } => {
+                let Flow::Snapshot(transfer) = self.progress_of(from)?.flow() else { return None };
+                let (snapshot, round) = (transfer.snapshot().id(), self.round_back(rounds_back));
+                let reply = InstallSnapshotReply { term, round, snapshot, received };
+                receive(from, Message::InstallSnapshotReply(reply))
+            }
+            Stimulus::Loaded { place, is_gone, shift, length } => {
+                let (to, snapshot, offset, asked) = self.loads.remove(place.min(self.loads.len().checked_sub(1)?))?;
+                let length = length.unwrap_or(asked.min(64)) as usize;
+                let data = (!is_gone).then(|| Arc::from(vec![7; length]));
+                Some(Input::SnapshotChunkLoaded { to, snapshot, offset: offset + shift, data })
+            }
+            Stimulus::Taken { back, size } => {
+                let last_index = LogIndex(self.raft.last_applied().0.saturating_add_signed(-back));
+                Some(Input::SnapshotTaken { last_index, size, checksum: size })
+            }
+            Stimulus::TimeoutNow { from } => {
+                let from = self.raft.leader().filter(|leader| *leader != ME).map_or(from, |leader| leader.0);
+                receive(from, Message::TimeoutNow(TimeoutNow { term }))
+            }
+            Stimulus::FittingReadIndex { from, number, may_use_lease } => {
+                receive(from, Message::ReadIndex(ReadIndex { term, number, may_use_lease }))
+            }
+            Stimulus::FittingReadIndexReply { from, back, ahead } => {
+                let place = self.questions.len().checked_sub(back + 1)?;
+                let index = LogIndex(self.raft.commit_index().0.saturating_add_signed(ahead));
+                let number = self.questions[place];
+                receive(from, Message::ReadIndexReply(ReadIndexReply { term, number, index }))
+            }
+            Stimulus::LogLost { from, ahead } => {
+                let acknowledged = LogIndex(self.raft.durable_index().0.saturating_add_signed(ahead));
+                let from = self.raft.leader().filter(|leader| *leader != ME).map_or(from, |leader| leader.0);
+                receive(from, Message::LogLost(LogLost { term, acknowledged }))
             }
             Stimulus::Propose => {
-                self.proposed += 1;
-                Some(Input::Propose { id: ProposalId(self.proposed), command: self.proposed })
+                let id = self.next_id();
+                Some(Input::Propose { id: ProposalId(id), command: id })
             }
-            Stimulus::PersistOldest => {
-                let sequence = self.unwritten.front()?.sequence;
-                Some(Input::Persisted { sequence })
+            Stimulus::Read { mode } => Some(Input::Read { id: ReadId(self.next_id()), mode }),
+            Stimulus::ChangeMembership { changes } => {
+                Some(Input::ChangeMembership { id: ProposalId(self.next_id()), changes })
             }
-            Stimulus::PersistAll => {
-                let sequence = self.unwritten.back()?.sequence;
-                Some(Input::Persisted { sequence })
-            }
+            Stimulus::TransferLeadership { to } => Some(Input::TransferLeadership { to: NodeId(to) }),
+            Stimulus::PeerUnreachable { peer } => Some(Input::PeerUnreachable { peer: NodeId(peer) }),
+            Stimulus::PersistOldest => Some(Input::Persisted { sequence: self.unwritten.front()?.sequence }),
+            Stimulus::PersistAll => Some(Input::Persisted { sequence: self.unwritten.back()?.sequence }),
             Stimulus::Persisted { sequence } => Some(Input::Persisted { sequence: raft_core::Sequence(sequence) }),
             Stimulus::Deadline => {
                 self.now = self.raft.next_deadline()?;
                 Some(Input::DeadlineReached)
             }
             Stimulus::DeadlineReached => Some(Input::DeadlineReached),
-            Stimulus::Clock { now } => {
-                self.now = Time(now);
-                None
-            }
+            Stimulus::Wait { .. }
+            | Stimulus::Clock { .. }
+            | Stimulus::Restart
+            | Stimulus::Elect
+            | Stimulus::AcknowledgeAll
+            | Stimulus::OfferSnapshot { .. } => None,
         }
     }
 
+    fn append_reply(&self, from: u64, rounds_back: u64, outcome: AppendOutcome) -> Option<Input<u64>> {
+        let reply = AppendEntriesReply { term: self.raft.term(), round: self.round_back(rounds_back), outcome };
+        Some(Input::Receive { from: NodeId(from), message: Message::AppendEntriesReply(reply) })
+    }
+
+    fn next_id(&mut self) -> u64 {
+        self.last_id += 1;
+        self.last_id
+    }
+
+    fn progress_of(&self, id: u64) -> Option<&Progress> {
+        self.raft.progress().find(|(follower, _)| follower.0 == id).map(|(_, progress)| progress)
+    }
+
+    /// The round that the server began so many rounds ago: the latest that it takes an answer to, and those before.
+    fn round_back(&self, back: u64) -> Round {
+        let answer = |round| {
+            let outcome = AppendOutcome::Heard;
+            let reply = AppendEntriesReply { term: self.raft.term(), round: Round(round), outcome };
+            Input::Receive { from: NodeId(u64::MAX), message: Message::AppendEntriesReply(reply) }
+        };
+        let is_begun = |round| {
+            let result = self.raft.clone().step(self.now, answer(round), &mut Vec::new());
+            result != Err(InputError::RoundNotBegun)
+        };
+        let latest = (1..64).take_while(|round| is_begun(*round)).last().unwrap_or(0);
+        Round(latest.saturating_sub(back))
+    }
+
     fn complete_writes_up_to(&mut self, sequence: u64) {
-        if sequence > self.last_sequence {
+        if sequence > self.last_sequence || self.is_stopped {
             return;
         }
         while self.unwritten.front().is_some_and(|write| write.sequence.0 <= sequence) {
@@ -174,41 +422,100 @@ impl Witness {
         }
     }
 
+    /// A snapshot is complete, and still being written.
+    fn is_installing(&self) -> bool {
+        let completes = |write: &Persist<u64>| {
+            matches!(write.snapshot.as_deref(), Some(SnapshotWrite::Chunk { is_complete: true, .. }))
+        };
+        self.unwritten.iter().any(completes) || self.raft.last_applied() < self.raft.log().base().index
+    }
+
     /// The order of the indexes, and what never goes backwards.
-    fn check_order(&self, before: &Before) {
-        let raft = &self.raft;
+    fn check_order(&self, before: &Raft<u64, Jitter>) {
+        let (raft, log) = (&self.raft, self.raft.log());
         assert!(raft.last_applied() <= raft.commit_index());
-        assert!(raft.last_applied() <= raft.durable_index());
-        assert!(raft.commit_index() <= raft.log().last_index());
-        assert!(raft.durable_index() <= raft.log().last_index());
-        assert!(before.term <= raft.term(), "the term fell");
-        assert!(before.commit <= raft.commit_index(), "the commit index fell");
-        assert!(before.applied <= raft.last_applied(), "the applied index fell");
-        if before.term == raft.term() && before.voted_for.is_some() {
-            assert_eq!(before.voted_for, raft.voted_for(), "a second vote in one term");
+        assert!(raft.last_applied() <= raft.durable_index() || self.is_installing());
+        assert!(log.base().index <= raft.last_applied() || self.is_installing());
+        assert!(log.base().index <= raft.commit_index());
+        assert!(raft.commit_index() <= log.last_index());
+        assert!(raft.durable_index() <= log.last_index());
+        assert!(before.term() <= raft.term(), "the term fell");
+        assert!(before.commit_index() <= raft.commit_index(), "the commit index fell");
+        assert!(before.last_applied() <= raft.last_applied(), "the applied index fell");
+        assert!(before.log().base().index <= log.base().index, "the base of the log fell");
+        if before.term() == raft.term() && before.voted_for().is_some() {
+            assert_eq!(before.voted_for(), raft.voted_for(), "a second vote in one term");
         }
-        assert_eq!(raft.log().slice(LogIndex(1)..=before.commit), before.committed, "a committed entry changed");
-        let terms = raft.log().slice(LogIndex(1)..=raft.log().last_index());
-        assert!(terms.is_sorted_by_key(|entry| entry.term), "terms fall along the log");
-        for (_, progress) in raft.progress() {
+        let committed = entries(before.log()).filter(|(index, _)| *index <= before.commit_index());
+        for (index, entry) in committed.filter(|(index, _)| *index > log.base().index) {
+            assert_eq!(log.entry(index), Some(entry), "a committed entry changed");
+        }
+        if log.base().index <= before.commit_index() {
+            let term = before.log().term_at(log.base().index);
+            assert_eq!(Some(log.base().term), term, "what is compacted is another entry than was committed");
+        }
+        let terms = std::iter::once(log.base().term).chain(entries(log).map(|(_, entry)| entry.term));
+        assert!(terms.is_sorted(), "terms fall along the log");
+        assert!(log.last_position().term <= raft.term());
+        self.check_membership();
+        self.check_progress();
+    }
+
+    /// A server goes by the latest membership in its log.
+    fn check_membership(&self) {
+        let members = |(index, entry): (LogIndex, &Entry<u64>)| match &entry.payload {
+            Payload::Membership(membership) => Some((index, membership.clone())),
+            Payload::Noop | Payload::Command(_) => None,
+        };
+        let of_snapshot = self.raft.snapshot().map_or(LogIndex(0), |snapshot| snapshot.last.index);
+        if let Some((index, membership)) = entries(self.raft.log()).filter_map(members).last()
+            && index > of_snapshot
+        {
+            assert_eq!((self.raft.membership_index(), self.raft.membership()), (index, &membership));
+        }
+    }
+
+    fn check_progress(&self) {
+        let raft = &self.raft;
+        for (id, progress) in raft.progress() {
+            assert_ne!(id, ME);
             assert!(progress.match_index() < progress.next_index());
             assert!(progress.next_index() <= raft.log().last_index().next());
+            if let Flow::Replicate(in_flight) = progress.flow() {
+                assert!(in_flight.appends() <= self.config.max_appends_in_flight, "more is under way than may be");
+                assert_eq!(in_flight.appends() == 0, in_flight.bytes() == 0, "no append is free, and none is for ever");
+            }
+        }
+        if raft.role() == RoleName::Leader {
+            let followers: BTreeSet<NodeId> = raft.progress().map(|(id, _)| id).collect();
+            assert!(self.others().iter().all(|id| followers.contains(id)), "a member gets nothing");
+            let votes = |role| !matches!(role, MemberRole::Learner { .. });
+            let was_voter = raft.membership().role_of(ME).is_some_and(votes);
+            let is_leaving = raft.commit_index() < raft.membership_index();
+            assert!(was_voter || is_leaving, "a server leads that is no voter");
         }
     }
 
     /// What was acknowledged in a term stays for the rest of it, whatever its leader says (Figure 3, Leader Append-Only).
     fn check_acknowledged(&self) {
-        let (term, entries) = &self.acknowledged;
-        if *term == self.raft.term() {
-            let kept = self.raft.log().slice(LogIndex(1)..=LogIndex(entries.len() as u64));
-            assert_eq!(kept, *entries, "an entry acknowledged in this term changed");
+        let (term, acknowledged) = &self.acknowledged;
+        if *term == self.raft.term() && !self.is_stopped {
+            let base = self.raft.log().base().index;
+            for (index, term) in acknowledged.range(base.next().0..) {
+                let kept = self.raft.log().term_at(LogIndex(*index));
+                assert_eq!(kept, Some(*term), "entry {index} was acknowledged in this term, and changed");
+            }
         }
     }
 
     /// A refusal is answered only where that leads somewhere, or two servers would go on for ever.
     fn check_answer_to_refusal(&self, follower: NodeId, before: &Before, effects: &[Effect<u64>]) {
-        let is_append =
-            |effect: &Effect<u64>| matches!(effect, Effect::Send { message: Message::AppendEntries(_), .. });
+        let is_append = |effect: &Effect<u64>| match effect {
+            Effect::Send { to, message: Message::AppendEntries(append) } => {
+                *to == follower && !append.entries.is_empty()
+            }
+            _ => false,
+        };
         let next = |(id, progress): (NodeId, &Progress)| (id == follower).then_some(progress.next_index());
         if effects.iter().any(is_append) {
             let known = before.next_indexes.iter().find(|(id, _)| *id == follower).map(|(_, index)| *index);
@@ -226,27 +533,65 @@ impl Witness {
             }
             Effect::Send { to, message } => {
                 assert_ne!(to, ME);
-                assert_eq!(message.term(), self.raft.term());
+                self.check_term(&message);
                 self.check_promise(to, &message);
+                check_decency(to, &message);
+                if let Message::ReadIndex(question) = message {
+                    self.questions.push(question.number);
+                }
             }
             Effect::Apply { first, last } => {
-                assert_eq!(first.0, self.applied.len() as u64 + 1, "entries are applied in order, and once");
+                assert_eq!(first, self.applied.next(), "entries are applied in order, and once");
+                assert!(first <= last);
                 let entries = self.raft.log().slice(first..=last);
-                assert_eq!(entries, self.on_disk(first, last), "an entry is applied that a crash can take back");
-                self.applied.extend_from_slice(entries);
+                assert_eq!(entries.len() as u64, last.0 - first.0 + 1, "what is applied is in the log");
+                assert_eq!(entries, self.disk.slice(first, last), "an entry is applied that a crash can take back");
+                self.applied = last;
             }
-            Effect::ProposalOutcome { id, .. } => {
-                assert!(id.0 <= self.proposed);
-                assert!(self.ended.insert(id), "{id:?} has a second outcome");
+            Effect::RestoreSnapshot(snapshot) => {
+                assert!(snapshot.last.index > self.applied, "a state machine goes back");
+                let (on_disk, bytes) = self.disk.snapshot.as_ref().expect("a snapshot is restored from the disk");
+                assert_eq!((on_disk, bytes.len() as u64), (&snapshot, snapshot.size));
+                self.applied = snapshot.last.index;
+            }
+            Effect::LoadSnapshotChunk { to, snapshot, offset, length } => {
+                assert_ne!(to, ME);
+                let end = offset.checked_add(length).expect("a part has an end");
+                assert!(end <= snapshot.size && (length > 0 || snapshot.size == 0));
+                self.loads.push_back((to, snapshot, offset, length));
+            }
+            Effect::ProposalOutcome { id, outcome } => {
+                assert!(self.open_proposals.remove(&id), "{id:?} has a second outcome, or was never asked for");
+                if let ProposalOutcome::Committed { index, term } = outcome {
+                    assert!(index <= self.applied && term <= self.raft.term());
+                }
+            }
+            Effect::ReadOutcome { id, outcome } => {
+                assert!(self.open_reads.remove(&id), "{id:?} has a second outcome, or was never asked for");
+                if let ReadOutcome::Ready { index } = outcome {
+                    assert!(index <= self.applied, "a read is served too early");
+                }
+            }
+            Effect::TransferOutcome { .. } => {
+                self.open_transfers = self.open_transfers.checked_sub(1).expect("a transfer ends once");
             }
             Effect::RoleChanged { term, role, leader } => self.announced = (term, role, leader),
-            Effect::Fatal(_) => self.is_stopped = true,
+            Effect::MembershipChanged { membership, .. } => self.announced_membership = membership,
+            Effect::FollowerLostLog { follower, .. } => assert_ne!(follower, ME),
+            Effect::Fatal(error) => {
+                assert!(!matches!(error, FatalError::IndexOrder { .. }), "{error}");
+                self.is_stopped = true;
+            }
         }
     }
 
-    fn on_disk(&self, first: LogIndex, last: LogIndex) -> &[Entry<u64>] {
-        let place = |index: u64| (index as usize).min(self.disk.entries.len());
-        &self.disk.entries[place(first.0.saturating_sub(1))..place(last.0)]
+    /// All messages speak of the sender's term, but those about the next.
+    fn check_term(&self, message: &Message<u64>) {
+        match message {
+            Message::PreVote(request) => assert_eq!(request.term.0, self.raft.term().0 + 1),
+            Message::PreVoteReply(reply) if reply.granted => assert!(reply.term > self.raft.term()),
+            _ => assert_eq!(message.term(), self.raft.term()),
+        }
     }
 
     /// What a message promises is on the disk (Figure 2).
@@ -255,42 +600,82 @@ impl Witness {
         match message {
             Message::RequestVote(request) => {
                 assert_eq!(stored, TermAndVote { term: request.term, voted_for: Some(ME) });
-                assert_eq!(self.disk.entries.len() as u64, request.last.index.0);
+                assert_eq!(self.disk.last_index(), request.last.index);
+                self.check_vote(request.term, ME);
             }
             Message::RequestVoteReply(reply) if reply.granted => {
                 assert_eq!(stored, TermAndVote { term: reply.term, voted_for: Some(to) });
+                self.check_vote(reply.term, to);
             }
             Message::AppendEntriesReply(AppendEntriesReply {
                 term,
                 outcome: AppendOutcome::Accepted { match_index },
+                ..
             }) => {
                 assert_eq!(stored.term, *term);
-                let promised = self.raft.log().slice(LogIndex(1)..=*match_index);
-                assert_eq!(promised.len() as u64, match_index.0);
-                assert_eq!(promised, self.on_disk(LogIndex(1), *match_index));
-                if self.acknowledged.0 != *term || self.acknowledged.1.len() < promised.len() {
-                    self.acknowledged = (*term, promised.to_vec());
+                let base = self.disk.base.index.max(self.raft.log().base().index);
+                assert!(*match_index <= self.disk.last_index());
+                let promised = self.raft.log().slice(base.next()..=*match_index);
+                assert_eq!(promised, self.disk.slice(base.next(), *match_index));
+                let terms = (base.next().0..).zip(promised.iter().map(|entry| entry.term));
+                if self.acknowledged.0 != *term {
+                    self.acknowledged = (*term, BTreeMap::new());
                 }
+                self.acknowledged.1.extend(terms);
             }
-            Message::RequestVoteReply(_) | Message::AppendEntries(_) | Message::AppendEntriesReply(_) => {}
+            Message::InstallSnapshotReply(reply) if reply.received > 0 => {
+                let (staged, bytes) = self.disk.staged.as_ref().expect("a part that was acknowledged is staged");
+                assert_eq!(staged.id(), reply.snapshot);
+                assert!(reply.received <= bytes.len() as u64, "a part is acknowledged that a crash can take back");
+            }
+            _ => {}
         }
     }
 
-    fn check_announced_role(&self) {
+    fn check_vote(&mut self, term: Term, candidate: NodeId) {
+        let earlier = *self.votes.entry(term).or_insert(candidate);
+        assert_eq!(earlier, candidate, "two votes in {term:?}");
+    }
+
+    fn check_announced(&self) {
         let now = (self.raft.term(), self.raft.role(), self.raft.leader());
         assert_eq!(self.announced, now, "every change of role is announced");
+        if !self.is_stopped {
+            assert_eq!(&self.announced_membership, self.raft.membership(), "every change of members is announced");
+        }
     }
+}
+
+fn begin(config: &Config, restored: Restored<u64>, now: Time, draws: u64) -> Raft<u64, Jitter> {
+    Raft::new(config, restored, now, Jitter(draws)).expect("a valid configuration, and a disk that a Raft has written")
+}
+
+fn entries(log: &Log<u64>) -> impl Iterator<Item = (LogIndex, &Entry<u64>)> {
+    let first = log.base().index.next();
+    (first.0..).map(LogIndex).zip(log.slice(first..=log.last_index()))
+}
+
+/// What a server says is refused by nobody who knows nothing yet.
+fn check_decency(to: NodeId, message: &Message<u64>) {
+    let mut stranger = begin(&Config::joining(to), Restored::default(), Time(0), 0);
+    let input = Input::Receive { from: ME, message: message.clone() };
+    let result = stranger.step(Time(0), input, &mut Vec::new());
+    // A hostile world can bring a log up to where indexes end, and then it cannot go on.
+    assert!(matches!(result, Ok(()) | Err(InputError::IndexOutOfRange(_))), "{result:?}: {message:?}");
 }
 
 /// Why no server can have sent this.
 fn impossible(input: &Input<u64>) -> Option<&'static str> {
-    let Input::Receive { message, .. } = input else { return None };
+    let Input::Receive { from, message } = input else { return None };
     let term = message.term();
     match message {
+        _ if *from == ME => Some("it is the server itself"),
         _ if term == Term(0) => Some("nobody is elected in term 0"),
         _ if term > Term::LIMIT => Some("the term is out of range"),
-        Message::RequestVote(request) if request.last.term > term => Some("the candidate is ahead of itself"),
+        Message::RequestVote(request) if request.last.term >= term => Some("the candidate is ahead of itself"),
+        Message::PreVote(request) if request.last.term >= term => Some("the candidate is ahead of itself"),
         Message::AppendEntries(append) if append.prev.term > term => Some("the leader is ahead of itself"),
+        Message::InstallSnapshot(part) if part.snapshot.last.term > term => Some("the leader is ahead of itself"),
         _ => None,
     }
 }
