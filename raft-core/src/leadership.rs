@@ -187,10 +187,12 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.dismiss_removed(effects);
     }
 
-    /// Hands leadership to the follower that is furthest; a leader that nobody relieves steps down.
+    /// Hands leadership to the follower that is furthest; a leader that nobody relieves steps down. One that nobody can
+    /// relieve stays: it would only have to be elected again, by the same disk.
     fn offer_leadership(&mut self, effects: &mut Vec<Effect<P>>) {
+        let is_only_voter = self.membership().is_only_voter(self.config.id);
         let Role::Leader(leader) = &mut self.role else { return };
-        if leader.transfer.is_some() {
+        if leader.transfer.is_some() || is_only_voter {
             return;
         }
         let patience = self.config.longest_election_timeout;
