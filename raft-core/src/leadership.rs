@@ -31,7 +31,7 @@ pub(crate) struct Leader {
     pub(crate) transfer: Option<Transfer>,
     /// From then on another may be elected at any time, whatever this leader hears.
     pub(crate) has_sent_timeout_now: bool,
-    /// A stalled disk has made this leader look for a successor.
+    /// The disk has been stalled for so long that this leader looked for a successor.
     pub(crate) has_offered_leadership: bool,
     pub(crate) heartbeat_deadline: Time,
     /// When to look again whether a quorum and the own disk are there.
@@ -183,6 +183,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
             heard_at.min(busy_since).after(patience).max(self.now.after(self.config.heartbeat_interval));
         if busy_since.after(patience) <= self.now {
             self.offer_leadership(effects);
+        } else {
+            leader.has_offered_leadership = false;
         }
         self.dismiss_removed(effects);
     }
