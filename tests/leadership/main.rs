@@ -1,4 +1,5 @@
 //! Who leads, and for how long: what Ongaro's dissertation adds to the elections of the paper, and what this core adds to
 //! both, one fact a test.
 
+mod check_quorum;
 mod pre_vote;
