@@ -3,3 +3,4 @@
 
 mod check_quorum;
 mod pre_vote;
+mod transfer;
