@@ -3,4 +3,5 @@
 
 mod check_quorum;
 mod pre_vote;
+mod priority;
 mod transfer;
