@@ -4,4 +4,5 @@
 mod check_quorum;
 mod pre_vote;
 mod priority;
+mod slow_disk;
 mod transfer;
