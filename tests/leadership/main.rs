@@ -2,6 +2,7 @@
 //! both, one fact a test.
 
 mod check_quorum;
+mod elections;
 mod mixed_settings;
 mod pre_vote;
 mod priority;
