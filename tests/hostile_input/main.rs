@@ -1,8 +1,6 @@
 //! Whatever is put into a server, in whatever order: it does not panic, its indexes keep their order, nothing goes
 //! backwards, and it promises nothing that a crash could take back.
 
-#[path = "../paper/disk.rs"]
-mod disk;
 mod inputs;
 mod witness;
 

@@ -1,8 +1,8 @@
 //! §5.3 and §5.4.2: when an entry is committed, who learns of it, and what is applied.
 
-use crate::cluster::Cluster;
-use crate::lone_node::node;
-use crate::messages::{accepted, append, at, heartbeat, vote};
+use tests::by_hand::cluster::Cluster;
+use tests::by_hand::lone_node::node;
+use tests::by_hand::messages::{accepted, append, at, heartbeat, vote};
 
 // §5.3: "A log entry is committed once the leader that created the entry has replicated it on a majority of the servers"
 #[test]

@@ -3,10 +3,10 @@
 
 use raft_core::{Input, LogIndex, Message, NodeId, RoleName, Sequence, Term};
 
-use crate::cluster::Cluster;
-use crate::effects::Effects;
-use crate::lone_node::node;
-use crate::messages::{accepted, append, at, conflict, heartbeat, refusal, request_vote, stale, vote};
+use tests::by_hand::cluster::Cluster;
+use tests::by_hand::effects::Effects;
+use tests::by_hand::lone_node::node;
+use tests::by_hand::messages::{accepted, append, at, conflict, heard, heartbeat, refusal, request_vote, stale, vote};
 
 /// The match indexes that these effects claim.
 fn claims(effects: &Effects) -> Vec<u64> {
@@ -158,8 +158,17 @@ fn an_acknowledgement_waits_until_its_entries_are_durable() {
 #[test]
 fn an_acknowledgement_waits_until_its_term_is_durable() {
     let mut follower = node().log([1]).follower();
-    assert_eq!(follower.receive(2, heartbeat(2, at(1, 1), 0)).sends(), []);
+    assert_eq!(claims(&follower.receive(2, heartbeat(2, at(1, 1), 0))), []);
     assert_eq!(follower.persist().sends(), [(2, accepted(2, 1))]);
+}
+
+// That it is followed, a leader may know at once: however slow the disk, nothing in that is taken back by a crash.
+#[test]
+fn a_heartbeat_that_cannot_be_acknowledged_yet_is_answered_without_a_claim() {
+    let mut follower = node().log([1]).follower();
+    assert_eq!(follower.receive(2, heartbeat(2, at(1, 1), 0)).sends(), [(2, heard(2))]);
+    assert_eq!(follower.receive(2, append(2, at(1, 1), [2], 0)).sends(), [], "entries are acknowledged, or nothing is");
+    assert_eq!(follower.receive(2, heartbeat(2, at(2, 2), 0)).sends(), [(2, heard(2))]);
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! §5.2: the candidate's side of an election, and elections in a whole cluster.
 
-use raft_core::{LogPosition, Message, NodeId, Payload, RequestVote, RoleName, Term};
+use raft_core::{LogPosition, Message, NodeId, Payload, RoleName, Term};
 
-use crate::cluster::{Cluster, Order};
-use crate::lone_node::node;
-use crate::messages::{accepted, append, at, heartbeat, refusal, request_vote, vote};
+use tests::by_hand::cluster::{Cluster, Order};
+use tests::by_hand::lone_node::node;
+use tests::by_hand::messages::{accepted, append, at, heartbeat, refusal, request_vote, vote};
 
 // §5.2: "To begin an election, a follower increments its current term and transitions to candidate state."
 #[test]
@@ -317,7 +317,7 @@ fn a_new_campaign_says_where_the_log_ends_by_then() {
     server.receive(2, append(1, at(1, 1), [1, 1], 0));
     server.deadline();
     let asked = server.persist().sends_to(3);
-    assert_eq!(asked.last(), Some(&Message::RequestVote(RequestVote { term: Term(2), last: at(3, 1) })));
+    assert_eq!(asked.last(), Some(&request_vote(2, at(3, 1))));
 }
 
 // §5.2: the followers' acknowledgements of the last term's appends are no votes and no matches in this one.

@@ -5,9 +5,9 @@
 
 use raft_core::RoleName;
 
-use crate::cluster::Cluster;
-use crate::lone_node::{bring_in_line, node};
-use crate::messages::{accepted, refusal, vote};
+use tests::by_hand::cluster::Cluster;
+use tests::by_hand::lone_node::{bring_in_line, node};
+use tests::by_hand::messages::{accepted, refusal, vote};
 
 /// Figure 7: the leader for term 8.
 const LEADER: [u64; 10] = [1, 1, 1, 4, 4, 5, 5, 6, 6, 6];

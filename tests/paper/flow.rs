@@ -1,8 +1,9 @@
 //! §5.3, Figure 2 (nextIndex, matchIndex): how much a leader sends ahead, when it repeats itself, and what it makes of
 //! replies that arrive late, twice or in the wrong order.
 
-use crate::lone_node::{HEARTBEAT_MS, LoneNode, node};
-use crate::messages::{accepted, at, conflict, conflict_in};
+use raft_core::LogIndex;
+use tests::by_hand::lone_node::{HEARTBEAT_MS, LoneNode, node};
+use tests::by_hand::messages::{accepted, at, conflict, conflict_in};
 
 /// A leader of term 3 whose log holds `[1, 1, 1, 3]`, known to match everywhere, and then ten proposals.
 fn leader_ten_ahead() -> LoneNode {
@@ -34,23 +35,52 @@ fn entries_are_sent_ahead_of_their_acknowledgements() {
 
 #[test]
 fn nothing_is_sent_beyond_the_window() {
-    let mut leader = node().max_entries_in_flight(3).steady_leader();
+    let mut leader = node().max_appends_in_flight(3).steady_leader();
     let sent: Vec<_> = (0..5).map(|command| leader.propose(command).batches_to(2).len()).collect();
     assert_eq!(sent, [1, 1, 1, 0, 0]);
 }
 
 #[test]
 fn an_acknowledgement_moves_the_window_forward() {
-    let mut leader = node().max_entries_in_flight(3).steady_leader();
+    let mut leader = node().max_appends_in_flight(3).steady_leader();
     (0..8).for_each(|command| drop(leader.propose(command)));
     let appends = leader.receive(2, accepted(1, 3)).appends_to(2);
-    // Entries 2 to 4 filled the window; 2 and 3 are acknowledged, so 5 and 6 may follow.
-    assert_eq!((appends[0].prev, appends.iter().map(|append| append.entries.len()).sum::<usize>()), (at(4, 1), 2));
+    // Entries 2 to 4, an append each, filled the window; 2 and 3 are acknowledged, and all that waited goes in one.
+    assert_eq!((appends.len(), appends[0].prev, appends[0].entries.len()), (1, at(4, 1), 5));
+    assert_eq!(leader.propose(8).batches_to(2), [1], "of the two places one is left");
+    assert_eq!(leader.propose(9).batches_to(2).len(), 0);
+}
+
+#[test]
+fn an_acknowledgement_makes_room_for_as_many_appends_as_it_covers() {
+    let mut leader = node().max_entries_per_append(1).max_appends_in_flight(3).steady_leader();
+    (0..8).for_each(|command| drop(leader.propose(command)));
+    assert_eq!(leader.receive(2, accepted(1, 3)).batches_to(2), [1, 1]);
+}
+
+// A window in bytes, whatever the number of appends: of an entry's size here, 24 bytes, one more fits as long as it is
+// not full.
+#[test]
+fn nothing_is_sent_beyond_the_window_of_bytes() {
+    let mut leader = node().configured(|config| config.max_bytes_in_flight = 25).steady_leader();
+    let sent: Vec<_> = (0..4).map(|command| leader.propose(command).batches_to(2).len()).collect();
+    assert_eq!(sent, [1, 1, 0, 0]);
+    assert_eq!(leader.receive(2, accepted(1, 3)).batches_to(2), [2]);
+}
+
+// However small the most that an append may carry, one entry goes.
+#[test]
+fn an_append_carries_no_more_than_its_bytes_allow() {
+    for (bytes, expected) in [(1, vec![1; 4]), (47, vec![1; 4]), (48, vec![2, 2]), (96, vec![4])] {
+        let mut leader = node().configured(|config| config.max_bytes_per_append = bytes).leader();
+        (0..4).for_each(|command| drop(leader.propose(command)));
+        assert_eq!(leader.receive(2, accepted(1, 1)).batches_to(2), expected, "{bytes} bytes");
+    }
 }
 
 #[test]
 fn each_follower_has_a_window_of_its_own() {
-    let mut leader = node().max_entries_in_flight(2).steady_leader();
+    let mut leader = node().max_appends_in_flight(2).steady_leader();
     (0..2).for_each(|command| drop(leader.propose(command)));
     leader.receive(3, accepted(1, 3));
     let effects = leader.propose(7);
@@ -60,18 +90,19 @@ fn each_follower_has_a_window_of_its_own() {
 // The window is full and all its messages are lost: the reply to a heartbeat says where the follower stands.
 #[test]
 fn a_heartbeats_reply_frees_a_full_window() {
-    let mut leader = node().max_entries_in_flight(2).steady_leader();
+    let mut leader = node().max_appends_in_flight(2).steady_leader();
     (0..4).for_each(|command| drop(leader.propose(command)));
     let beat = leader.deadline().appends_to(2);
     assert_eq!((beat[0].prev, beat[0].entries.len()), (at(3, 1), 0));
     assert_eq!(leader.receive(2, conflict(1, 3, at(1, 1))).appends_to(2)[0].prev, at(1, 1));
 }
 
-// "The most entries sent ahead of a follower's acknowledgement": a probe is sent ahead of it like any other.
+// A probe that is large, or repeated, says no more about where the logs meet.
 #[test]
-fn a_probe_keeps_to_the_window() {
-    let mut leader = node().log(vec![1; 10]).max_entries_in_flight(2).leader();
+fn a_probe_is_one_append_whatever_the_window() {
+    let mut leader = node().log(vec![1; 10]).max_entries_per_append(2).max_appends_in_flight(5).leader();
     assert_eq!(leader.receive(2, conflict(2, 10, at(0, 0))).batches_to(2), [2]);
+    assert_eq!(leader.receive(2, accepted(2, 2)).batches_to(2), [2, 2, 2, 2, 1], "once they meet, the window counts");
 }
 
 #[test]
@@ -83,10 +114,10 @@ fn an_append_carries_no_more_than_a_batch() {
 }
 
 #[test]
-fn a_batch_is_cut_to_what_the_window_leaves() {
-    let mut leader = node().log(vec![1; 10]).max_entries_per_append(4).max_entries_in_flight(6).leader();
-    leader.receive(2, conflict(2, 10, at(0, 0)));
-    assert_eq!(leader.receive(2, accepted(2, 4)).batches_to(2), [4, 2]);
+fn full_batches_fill_a_window() {
+    let mut leader = node().log(vec![1; 20]).max_entries_per_append(4).max_appends_in_flight(3).leader();
+    leader.receive(2, conflict(2, 20, at(0, 0)));
+    assert_eq!(leader.receive(2, accepted(2, 4)).batches_to(2), [4, 4, 4]);
 }
 
 // §5.3: "the leader retries AppendEntries RPCs indefinitely"
@@ -141,7 +172,7 @@ fn a_refusal_of_the_attempt_under_way_is_answered() {
     leader.receive(2, accepted(3, 14));
     leader.propose(1);
     leader.propose(2);
-    let appends = leader.receive(2, conflict_in(1, 3, 15, at(14, 3))).appends_to(2);
+    let appends = leader.receive(2, conflict_in(1, 0, 3, 15, at(14, 3))).appends_to(2);
     assert_eq!((appends[0].prev, appends[0].attempt), (at(14, 3), 2));
 }
 
@@ -179,7 +210,7 @@ fn an_old_refusal_takes_nothing_back() {
 
 /// How many appends the follower is sent in answer to five refusals, in `attempt`, of what it has acknowledged.
 fn answers_to_refusals(leader: &mut LoneNode, attempt: u64) -> usize {
-    let refusals = (0..5).map(|_| leader.receive(2, conflict_in(attempt, 3, 9, at(0, 0))).sends_to(2).len());
+    let refusals = (0..5).map(|_| leader.receive(2, conflict_in(attempt, 0, 3, 9, at(0, 0))).sends_to(2).len());
     refusals.sum()
 }
 
@@ -220,7 +251,7 @@ fn a_follower_that_refused_what_it_acknowledged_may_still_catch_up() {
 fn a_refusal_of_what_was_never_sent_is_ignored() {
     let mut leader = leader_ten_ahead();
     let before = leader.progress_of(2);
-    for prev in [15, 16, u64::MAX] {
+    for prev in [15, 16, LogIndex::LIMIT.0] {
         assert_eq!(leader.receive(2, conflict(3, prev, at(14, 3))).0, [], "refusal of {prev}");
         assert_eq!(leader.progress_of(2), before, "refusal of {prev}");
     }
@@ -295,6 +326,7 @@ fn a_silent_follower_is_sent_heartbeats_only() {
     let mut leader = node().log(vec![1; 20]).leader();
     for command in 0..20 {
         assert_eq!(leader.propose(command).sends_to(2), []);
+        leader.persist();
         assert_eq!(leader.deadline().batches_to(2), [0]);
     }
 }

@@ -2,10 +2,10 @@
 
 use raft_core::{Effect, LogIndex, NodeId, ProposalOutcome, RejectReason, RoleName, Term};
 
-use crate::cluster::Cluster;
-use crate::effects::Effects;
-use crate::lone_node::{LoneNode, node};
-use crate::messages::{accepted, append, at, heartbeat, refusal, vote};
+use tests::by_hand::cluster::Cluster;
+use tests::by_hand::effects::Effects;
+use tests::by_hand::lone_node::{LoneNode, node};
+use tests::by_hand::messages::{accepted, append, at, heartbeat, refusal, vote};
 
 fn committed(index: u64, term: u64) -> ProposalOutcome {
     ProposalOutcome::Committed { index: LogIndex(index), term: Term(term) }

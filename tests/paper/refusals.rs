@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use raft_core::{
-    AppendEntries, Config, ConfigError, Effect, Entries, FatalError, Input, InputError, LogIndex, LogPosition, Message,
-    NodeId, ProposalId, Sequence, Term,
+    AppendEntries, Config, ConfigError, Effect, Entries, FatalError, Input, InputError, LogIndex, LogPosition,
+    MembershipError, Message, NodeId, ProposalId, RoleName, Round, Sequence, Term,
 };
 
-use crate::lone_node::{Builder, LoneNode, node};
-use crate::messages::{accepted, append, at, conflict, entry, heartbeat, refusal, request_vote, stale, vote};
+use tests::by_hand::lone_node::{Builder, LoneNode, node};
+use tests::by_hand::messages::{
+    accepted, append, at, conflict, entry, heartbeat, refusal, request_vote, snapshot, stale, vote,
+};
 
 fn assert_refused(mut server: LoneNode, input: Input<u64>, expected: InputError) {
     let before = server.portrait();
@@ -24,16 +26,36 @@ fn from(sender: u64, message: Message<u64>) -> Input<u64> {
 
 fn append_of(term: u64, prev: LogPosition, terms: &[u64]) -> Message<u64> {
     let entries: Entries<u64> = terms.iter().copied().map(entry).collect();
-    Message::AppendEntries(AppendEntries { term: Term(term), attempt: 0, prev, entries, leader_commit: LogIndex(0) })
+    Message::AppendEntries(AppendEntries {
+        term: Term(term),
+        attempt: 0,
+        round: Round(0),
+        prev,
+        entries,
+        leader_commit: LogIndex(0),
+    })
 }
 
+// Dissertation §4.1: a server accepts appends from a leader, and votes for a candidate, that its configuration lacks.
 #[test]
-fn a_sender_outside_the_cluster_is_refused() {
-    for message in [request_vote(9, at(9, 8)), vote(2), append(9, at(0, 0), [9], 1), accepted(2, 1), stale(9)] {
-        for server in [node().term(2).follower(), node().term(2).candidate(), node().term(2).leader()] {
-            assert_refused(server, from(4, message.clone()), InputError::UnknownSender(NodeId(4)));
-        }
-    }
+fn a_server_outside_the_configuration_is_listened_to() {
+    let mut server = node().term(2).follower();
+    server.receive(4, heartbeat(2, at(0, 0), 0));
+    assert_eq!(server.leader(), Some(4));
+    let mut server = node().term(2).follower();
+    server.receive(4, request_vote(3, at(0, 0)));
+    assert_eq!(server.persist().sends(), [(4, vote(3))]);
+}
+
+// Dissertation §4.1, the other side of it: who is outside counts towards no majority.
+#[test]
+fn a_server_outside_the_configuration_does_not_count() {
+    let mut candidate = node().term(2).candidate();
+    candidate.receive(4, vote(2));
+    assert_eq!(candidate.role(), RoleName::Candidate);
+    let mut leader = node().term(2).leader();
+    leader.receive(4, accepted(2, 1));
+    assert_eq!(leader.commit(), 0);
 }
 
 #[test]
@@ -114,7 +136,7 @@ fn an_append_with_terms_out_of_order_is_refused() {
         (5, at(2, 4), &[3], 3),
         (5, at(1, 1), &[6], 2),
         (5, at(1, 1), &[1, 5, 6], 4),
-        (5, at(u64::MAX, 1), &[6], u64::MAX),
+        (5, at(LogIndex::LIMIT.0, 1), &[6], LogIndex::LIMIT.0 + 1),
         (5, at(2, 6), &[], 2),
         (5, at(2, 6), &[6], 2),
         (1, at(2, 4), &[], 2),
@@ -122,6 +144,20 @@ fn an_append_with_terms_out_of_order_is_refused() {
     for &(term, prev, entries, index) in cases {
         let error = InputError::EntryTermsOutOfOrder { index: LogIndex(index) };
         assert_refused(node().log([1, 4]).follower(), from(2, append_of(term, prev, entries)), error);
+    }
+}
+
+// No honest log is so long, and arithmetic on indexes stays within its range.
+#[test]
+fn an_index_beyond_the_limit_is_refused() {
+    for index in [LogIndex::LIMIT.0 + 1, u64::MAX] {
+        let error = InputError::IndexOutOfRange(LogIndex(index));
+        for message in [heartbeat(2, at(index, 1), 0), append(2, at(index, 1), [1], 0), request_vote(2, at(index, 1))] {
+            assert_refused(node().follower(), from(2, message), error);
+        }
+        for message in [conflict(2, index, at(0, 0)), conflict(2, 1, at(index, 1))] {
+            assert_refused(node().term(2).leader(), from(2, message), error);
+        }
     }
 }
 
@@ -159,39 +195,72 @@ fn a_write_that_was_not_asked_for_is_refused() {
 
 #[test]
 fn the_error_names_the_value_that_was_wrong() {
-    assert!(InputError::UnknownSender(NodeId(4)).to_string().contains('4'));
     assert!(InputError::TermOutOfRange(Term(77)).to_string().contains("77"));
     assert!(InputError::EntryTermsOutOfOrder { index: LogIndex(31) }.to_string().contains("31"));
     assert!(InputError::LeaderContradictsItself { index: LogIndex(31) }.to_string().contains("31"));
     let ahead = InputError::CandidateAheadOfItself { last: Term(78), term: Term(77) }.to_string();
     assert!(ahead.contains("77") && ahead.contains("78"));
-    assert!(ConfigError::DuplicateVoter(NodeId(12)).to_string().contains("12"));
+    assert!(ConfigError::Membership(MembershipError::Repeated(NodeId(12))).to_string().contains("12"));
+    assert!(ConfigError::BoundZero { field: "max_appends_in_flight" }.to_string().contains("max_appends_in_flight"));
     assert!(FatalError::CommittedEntryConflict { index: LogIndex(5) }.to_string().contains('5'));
 }
 
 fn with(change: impl FnOnce(&mut Config)) -> Builder {
-    let mut builder = node();
-    change(&mut builder.config);
-    builder
+    node().configured(change)
 }
 
 #[test]
 fn a_configuration_that_cannot_work_is_refused() {
     let ms = Duration::from_millis;
     let cases = [
-        (node().id(4), ConfigError::NotAVoter(NodeId(4))),
-        (with(|config| config.voters.clear()), ConfigError::NotAVoter(NodeId(1))),
-        (with(|config| config.voters.push(NodeId(2))), ConfigError::DuplicateVoter(NodeId(2))),
+        (with(|config| config.voters.push(NodeId(2))), ConfigError::Membership(MembershipError::Repeated(NodeId(2)))),
+        (with(|config| config.learners.push(NodeId(2))), ConfigError::Membership(MembershipError::Repeated(NodeId(2)))),
+        (learners_alone(), ConfigError::Membership(MembershipError::NoVoterLeft)),
         (with(|config| config.heartbeat_interval = Duration::ZERO), ConfigError::HeartbeatIntervalZero),
         (with(|config| config.election_timeout = ms(200)..ms(200)), ConfigError::ElectionTimeoutEmpty),
         (with(|config| config.election_timeout = ms(300)..ms(200)), ConfigError::ElectionTimeoutEmpty),
         (with(|config| config.heartbeat_interval = ms(150)), ConfigError::HeartbeatTooSlow),
         (with(|config| config.heartbeat_interval = Duration::MAX), ConfigError::HeartbeatTooSlow),
-        (with(|config| config.max_entries_per_append = 0), ConfigError::NothingInFlight),
-        (with(|config| config.max_entries_in_flight = 0), ConfigError::NothingInFlight),
+        (with(|config| config.lease_clock_drift_ppm = Some(0)), ConfigError::LeaseWithoutCheckQuorum),
+        (with_leases(1_000_000), ConfigError::ClockDriftTooLarge { drift_ppm: 1_000_000 }),
     ];
     for (builder, expected) in cases {
         assert_eq!(builder.try_start().err(), Some(expected));
+    }
+}
+
+fn learners_alone() -> Builder {
+    with(|config| (config.voters, config.learners) = (Vec::new(), vec![NodeId(2)]))
+}
+
+fn with_leases(drift_ppm: u32) -> Builder {
+    with(|config| (config.check_quorum, config.lease_clock_drift_ppm) = (true, Some(drift_ppm)))
+}
+
+#[test]
+fn a_configuration_that_lets_nothing_through_is_refused() {
+    let bounds: [(&str, fn(&mut Config)); 8] = [
+        ("max_entries_per_append", |config| config.max_entries_per_append = 0),
+        ("max_bytes_per_append", |config| config.max_bytes_per_append = 0),
+        ("max_appends_in_flight", |config| config.max_appends_in_flight = 0),
+        ("max_bytes_in_flight", |config| config.max_bytes_in_flight = 0),
+        ("max_uncommitted_bytes", |config| config.max_uncommitted_bytes = 0),
+        ("snapshot_chunk_bytes", |config| config.snapshot_chunk_bytes = 0),
+        ("snapshot_bytes_in_flight", |config| config.snapshot_bytes_in_flight = 0),
+        ("snapshot_bytes_per_heartbeat", |config| config.snapshot_bytes_per_heartbeat = 0),
+    ];
+    for (field, change) in bounds {
+        assert_eq!(with(change).try_start().err(), Some(ConfigError::BoundZero { field }));
+    }
+}
+
+// Dissertation §4.1: a server that waits to be added is in no configuration yet, its own included.
+#[test]
+fn a_server_outside_its_own_configuration_waits_to_be_added() {
+    for builder in [node().id(4), with(|config| config.voters.clear())] {
+        let mut server = builder.follower();
+        server.deadline();
+        assert_eq!((server.role(), server.term()), (RoleName::Follower, 0));
     }
 }
 
@@ -202,7 +271,8 @@ fn a_configuration_at_its_limits_works() {
         node().of(1),
         with(|config| config.heartbeat_interval = ms(149)),
         with(|config| config.election_timeout = ms(51)..Duration::MAX),
-        node().max_entries_per_append(1).max_entries_in_flight(1),
+        node().max_entries_per_append(1).max_appends_in_flight(1),
+        with_leases(999_999),
     ] {
         assert_eq!(builder.try_start().err(), None);
     }
@@ -214,6 +284,30 @@ fn a_stored_log_that_no_raft_wrote_is_refused() {
     let fall = ConfigError::RestoredTermsOutOfOrder { index: LogIndex(3) };
     assert_eq!(node().log([1, 2, 1]).term(5).try_start().err(), Some(fall));
     assert_eq!(node().log([1, 2]).term(1).try_start().err(), Some(ConfigError::RestoredTermTooOld));
+}
+
+// §7: the log begins at or before the end of the snapshot, agrees with it there, and reaches up to it.
+#[test]
+fn a_stored_log_and_snapshot_that_do_not_meet_are_refused() {
+    let taken = || node().term(5).snapshot(snapshot(at(3, 2), [1, 2, 3], 8));
+    let apart = |base| Some(ConfigError::RestoredLogApart { base: LogIndex(base), snapshot: LogIndex(3) });
+    assert_eq!(taken().base(at(4, 2)).try_start().err(), apart(4));
+    assert_eq!(taken().base(at(1, 1)).log([1]).try_start().err(), apart(1));
+    let contradiction = Some(ConfigError::RestoredLogContradictsSnapshot { index: LogIndex(3) });
+    assert_eq!(taken().base(at(1, 1)).log([1, 3]).try_start().err(), contradiction);
+    assert_eq!(taken().base(at(3, 1)).try_start().err(), contradiction);
+    for whole in
+        [taken(), taken().log([2]), taken().base(at(1, 1)).log([1, 2]), taken().base(at(0, 0)).log([1, 2, 2, 5])]
+    {
+        assert_eq!(whole.try_start().err(), None);
+    }
+}
+
+#[test]
+fn more_of_a_staged_snapshot_than_there_is_is_refused() {
+    let staged = |received| node().staged(snapshot(at(3, 2), [1, 2, 3], 8), received).try_start().err();
+    assert_eq!(staged(9), Some(ConfigError::RestoredChunkBeyondEnd { received: 9, size: 8 }));
+    assert_eq!(staged(8), None);
 }
 
 /// A follower that has acknowledged `[1, 3, 3]` to node 2, the leader of term 3.

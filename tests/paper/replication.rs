@@ -2,9 +2,9 @@
 
 use raft_core::{LogIndex, LogPosition, RoleName};
 
-use crate::cluster::{Cluster, Order};
-use crate::lone_node::{bring_in_line, node};
-use crate::messages::{accepted, append, at, conflict, heartbeat, request_vote, vote};
+use tests::by_hand::cluster::{Cluster, Order};
+use tests::by_hand::lone_node::{bring_in_line, node};
+use tests::by_hand::messages::{accepted, append, at, conflict, heartbeat, request_vote, vote};
 
 // §5.3: "The leader appends the command to its log as a new entry, then issues AppendEntries RPCs in parallel to each
 // of the other servers"

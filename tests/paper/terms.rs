@@ -2,8 +2,8 @@
 
 use raft_core::{NodeId, RoleName, Term};
 
-use crate::lone_node::{LoneNode, node};
-use crate::messages::{accepted, append, at, conflict, heartbeat, refusal, request_vote, stale, vote};
+use tests::by_hand::lone_node::{LoneNode, node};
+use tests::by_hand::messages::{accepted, append, at, conflict, heartbeat, refusal, request_vote, stale, vote};
 
 /// A server in term 5 in each of the three roles, with nothing left to write.
 fn every_role_in_term_5() -> [LoneNode; 3] {

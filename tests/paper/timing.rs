@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use raft_core::{Input, RoleName, Time};
 
-use crate::lone_node::{HEARTBEAT_MS, LoneNode, node};
-use crate::messages::{append, at, heartbeat, refusal, request_vote, vote};
+use tests::by_hand::lone_node::{HEARTBEAT_MS, LoneNode, node};
+use tests::by_hand::messages::{append, at, heartbeat, refusal, request_vote, vote};
 
 const SHORTEST: Duration = Duration::from_millis(150);
 const LONGEST: Duration = Duration::from_millis(300);

@@ -2,8 +2,8 @@
 
 use raft_core::{NodeId, RoleName};
 
-use crate::lone_node::node;
-use crate::messages::{at, heartbeat, refusal, request_vote, vote};
+use tests::by_hand::lone_node::node;
+use tests::by_hand::messages::{at, heartbeat, refusal, request_vote, vote};
 
 // §5.2: "Each server will vote for at most one candidate in a given term, on a first-come-first-served basis"
 #[test]
@@ -129,7 +129,7 @@ fn an_uncommitted_tail_counts_for_the_vote() {
 #[test]
 fn an_unwritten_tail_counts_for_the_vote() {
     let mut voter = node().log([1]).follower_of(3);
-    voter.receive(3, crate::messages::append(1, at(1, 1), [1], 0));
+    voter.receive(3, tests::by_hand::messages::append(1, at(1, 1), [1], 0));
     assert_eq!(voter.receive(2, request_vote(2, at(1, 1))).sends(), [(2, refusal(2))]);
 }
 

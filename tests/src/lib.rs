@@ -1,4 +1,6 @@
-//! What the property tests share; everything else in this package is test targets.
+//! What several test targets share: servers turned by hand, and how properties are checked.
+
+pub mod by_hand;
 
 use proptest::test_runner::{Config, RngSeed};
 use sim::environment::Environment;
