@@ -122,8 +122,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         match reply.outcome {
             AppendOutcome::Accepted { match_index } => {
                 if progress.accepted(match_index, leader.rounds.last(), base) {
-                    self.follower_got_further(from, effects);
+                    self.advance_leader_commit(effects);
                 }
+                // Also where it is no news: what kept a learner from being promoted may be over since.
+                self.pursue_membership(from, effects);
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
                 // Skip the leader's own entries of terms that the follower cannot have there. What is compacted here
@@ -161,12 +163,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.vouch_for_reads(effects);
         }
         Some(place)
-    }
-
-    /// A follower has more of the log than was known.
-    pub(crate) fn follower_got_further(&mut self, from: NodeId, effects: &mut Vec<Effect<P>>) {
-        self.advance_leader_commit(effects);
-        self.pursue_membership(from, effects);
     }
 
     pub(crate) fn peer_unreachable(&mut self, peer: NodeId, effects: &mut Vec<Effect<P>>) {
