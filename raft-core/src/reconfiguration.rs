@@ -134,7 +134,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
-    /// `id` has got further: perhaps far enough to be promoted, or to be let go.
+    /// `id` has spoken of its log: perhaps it is far enough to be promoted, or to be let go.
     pub(crate) fn pursue_membership(&mut self, id: NodeId, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(place) = leader.place_of(id) else { return };

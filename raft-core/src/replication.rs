@@ -122,7 +122,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
                 if progress.accepted(match_index, leader.rounds.last(), base) {
                     self.advance_leader_commit(effects);
                 }
-                // Also where it is no news: what stood in the way when it was may be over.
+                // Also where it is no news: what kept a learner from being promoted may be over since.
                 self.pursue_membership(from, effects);
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
