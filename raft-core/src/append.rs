@@ -7,7 +7,7 @@ use rand_chacha::rand_core::Rng;
 use crate::command::Command;
 use crate::effect::{Effect, FatalError};
 use crate::entry::{Entry, Payload};
-use crate::ids::{LogIndex, LogPosition, NodeId, Round};
+use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message};
 use crate::raft::{Raft, Role};
 
@@ -138,8 +138,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    /// The round that an answer may name: none before any term is durable. A restart with nothing on the disk looks like
+    /// a first start, after which a server votes at once, so that no lease may rest on what it said before.
+    pub(crate) fn round_to_say(&self, round: Round) -> Round {
+        if self.durability.term_and_vote().term == Term(0) { Round(0) } else { round }
+    }
+
     fn send_append_reply(&self, to: NodeId, round: Round, outcome: AppendOutcome, effects: &mut Vec<Effect<P>>) {
-        let reply = AppendEntriesReply { term: self.term, round, outcome };
+        let reply = AppendEntriesReply { term: self.term, round: self.round_to_say(round), outcome };
         effects.push(Effect::Send { to, message: Message::AppendEntriesReply(reply) });
     }
 }

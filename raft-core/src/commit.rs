@@ -21,8 +21,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         // majority can still be overwritten (§5.4.2, Figure 8). It commits with the first that follows it.
         if held > self.commit_index && self.log.term_at(held) == Some(self.term) {
             let committed = self.log.slice(self.commit_index.next()..=held);
-            let bytes: u64 = committed.iter().map(Entry::size_bytes).sum();
-            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(bytes);
+            leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_sub(Entry::total_bytes(committed));
             self.commit_up_to(held, effects);
             self.place_waiting_reads(effects);
             self.pursue_committed_membership(effects);

@@ -25,7 +25,9 @@ pub enum Effect<P> {
         message: Message<P>,
     },
     /// The entries `first..=last` are committed and on this node's disk: apply them, in order.
-    /// [`Raft::log`](crate::Raft::log) holds them, and they never change.
+    /// [`Raft::log`](crate::Raft::log) holds them until the next step, and they never change. A state machine that
+    /// remembers by itself how far it is skips what it has already: after a restart it is given everything after
+    /// the snapshot.
     Apply {
         /// The first entry that was not handed out before.
         first: LogIndex,
@@ -164,10 +166,11 @@ pub enum ProposalOutcome {
     },
     /// The entry is not in the log and never will be.
     Rejected(RejectReason),
-    /// Another entry was committed in its place: the command took no effect. Said only once that is
-    /// certain, since a truncated entry can still return from another server (Figure 8).
+    /// Another entry was committed in its place, or one of a later term before it: the command took no effect. Said only
+    /// once that is certain, since a truncated entry can still return from another server (Figure 8).
     Superseded,
-    /// A snapshot took the place of the part of the log where the entry stood, if it was committed: nobody here knows.
+    /// Nobody here knows: a snapshot took the place of the part of the log where the entry would stand, or this node is a
+    /// member no more and hears of nothing.
     Unknown,
 }
 

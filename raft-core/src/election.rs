@@ -174,7 +174,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     fn become_leader(&mut self, effects: &mut Vec<Effect<P>>) {
         let uncommitted = self.log.slice(self.commit_index.next()..=self.log.last_index());
-        let uncommitted_bytes = uncommitted.iter().map(Entry::size_bytes).sum();
+        let uncommitted_bytes = Entry::total_bytes(uncommitted);
         let term_start = self.log.last_index().next();
         self.role = Role::Leader(Leader::new(&self.config, self.now, term_start, uncommitted_bytes));
         self.align_followers();

@@ -41,6 +41,11 @@ impl<P: Command> Entry<P> {
         };
         payload.saturating_add(16)
     }
+
+    /// What all of `entries` count.
+    pub(crate) fn total_bytes(entries: &[Self]) -> u64 {
+        entries.iter().map(Self::size_bytes).fold(0, u64::saturating_add)
+    }
 }
 
 /// A run of entries behind one reference count: the same allocation serves the leader's write and

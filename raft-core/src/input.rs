@@ -56,6 +56,8 @@ pub enum Input<P> {
         sequence: Sequence,
     },
     /// The application took a snapshot of its state machine, and it is durable. The log up to it may be compacted.
+    ///
+    /// Refused where a later one is installed meanwhile: compare with [`Raft::snapshot`](crate::Raft::snapshot) first.
     SnapshotTaken {
         /// The last entry that it contains: applied, and after the one of the snapshot before.
         last_index: LogIndex,

@@ -31,7 +31,7 @@ pub(crate) struct Leader {
     pub(crate) transfer: Option<Transfer>,
     /// From then on another may be elected at any time, whatever this leader hears.
     pub(crate) has_sent_timeout_now: bool,
-    /// A stalled disk has made this leader look for a successor.
+    /// The disk has been stalled for so long that this leader looked for a successor.
     pub(crate) has_offered_leadership: bool,
     pub(crate) heartbeat_deadline: Time,
     /// When to look again whether a quorum and the own disk are there.
@@ -111,11 +111,12 @@ impl Leader {
     }
 
     pub(crate) fn next_deadline(&self) -> Time {
+        let of_reads = self.reads.next_deadline();
         if self.followers.is_empty() {
-            return Time::NEVER;
+            return of_reads;
         }
         let of_transfer = self.transfer.as_ref().map_or(Time::NEVER, |transfer| transfer.deadline);
-        self.heartbeat_deadline.min(self.review_deadline).min(of_transfer)
+        self.heartbeat_deadline.min(self.review_deadline).min(of_transfer).min(of_reads)
     }
 
     pub(crate) fn place_of(&self, id: NodeId) -> Option<usize> {
@@ -160,6 +161,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.review_leadership(effects);
         }
         self.end_late_transfer(effects);
+        self.give_up_waiting_reads(effects);
         let Role::Leader(leader) = &self.role else { return };
         if leader.heartbeat_deadline <= self.now {
             self.heartbeat(false, effects);
@@ -183,14 +185,18 @@ impl<P: Command, R: Rng> Raft<P, R> {
             heard_at.min(busy_since).after(patience).max(self.now.after(self.config.heartbeat_interval));
         if busy_since.after(patience) <= self.now {
             self.offer_leadership(effects);
+        } else {
+            leader.has_offered_leadership = false;
         }
         self.dismiss_removed(effects);
     }
 
-    /// Hands leadership to the follower that is furthest; a leader that nobody relieves steps down.
+    /// Hands leadership to the follower that is furthest; a leader that nobody relieves steps down. One that nobody can
+    /// relieve stays: it would only have to be elected again, by the same disk.
     fn offer_leadership(&mut self, effects: &mut Vec<Effect<P>>) {
+        let is_only_voter = self.membership().is_only_voter(self.config.id);
         let Role::Leader(leader) = &mut self.role else { return };
-        if leader.transfer.is_some() {
+        if leader.transfer.is_some() || is_only_voter {
             return;
         }
         let patience = self.config.longest_election_timeout;

@@ -31,8 +31,8 @@
 //!         Fatal              stop: the node's own rules are broken
 //! ```
 //!
-//! - **Time** is the node's own monotonic clock, in nanoseconds ([`Time`]). There are no ticks: an idle follower
-//!   costs nothing until its deadline.
+//! - **Time** is the node's own monotonic clock, in nanoseconds ([`Time`]), read after the input has arrived: leases
+//!   count on it. There are no ticks: an idle follower costs nothing until its deadline.
 //! - **Every effect may be carried out on sight.** What promises something durable (a vote, an
 //!   acknowledgement, a commit) is withheld until the driver reports the write, and is judged again then. A
 //!   driver cannot get the order of writing and sending wrong.

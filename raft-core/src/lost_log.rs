@@ -2,6 +2,9 @@
 //!
 //! What it acknowledged may have been committed on the strength of that. To send it again would hide the loss from
 //! those who must act on it, and meanwhile its vote could elect a leader that lacks committed entries: it must not vote.
+//!
+//! The proof is a refusal of an append that left after the acknowledgement had come back. A leader that has compacted
+//! what the follower lost asks no more, and has no proof.
 
 use alloc::vec::Vec;
 

@@ -203,7 +203,8 @@ pub struct InstallSnapshotReply {
     pub round: Round,
     /// Which snapshot.
     pub snapshot: SnapshotId,
-    /// How many of its bytes, from its start, are durable on the follower. All of them: it is installed.
+    /// How many of its bytes, from its start, are durable on the follower. That all are, and the snapshot installed, is
+    /// said by an [`AppendEntriesReply`].
     pub received: u64,
 }
 

@@ -58,8 +58,9 @@ pub struct SnapshotTransfer {
     /// How many bytes are durable on the follower, and how many have been sent.
     acknowledged: u64,
     sent: u64,
-    /// What may be sent before the next heartbeat.
+    /// What may be sent before a heartbeat interval is over, and when it began.
     budget: u64,
+    refilled_at: Time,
     /// Whether the part that follows `acknowledged` is to be sent again, and whether it has been.
     repeat: Repeat,
     /// Heartbeats since the follower last acknowledged anything new.
@@ -206,12 +207,22 @@ impl Progress {
         }
     }
 
-    pub(crate) fn begin_snapshot(&mut self, snapshot: Arc<Snapshot>, budget: u64) {
+    /// The follower has answered, and the place right before what it needs next is compacted: no append can find out
+    /// more.
+    pub(crate) fn start_over(&mut self) {
+        if let Flow::Probe { .. } | Flow::Replicate(_) = self.flow {
+            self.attempt += 1;
+            self.flow = Flow::Probe { is_outstanding: false };
+        }
+    }
+
+    pub(crate) fn begin_snapshot(&mut self, snapshot: Arc<Snapshot>, budget: u64, now: Time) {
         self.flow = Flow::Snapshot(SnapshotTransfer {
             snapshot,
             acknowledged: 0,
             sent: 0,
             budget,
+            refilled_at: now,
             repeat: Repeat::NotNeeded,
             silent_heartbeats: 0,
         });
@@ -300,9 +311,17 @@ impl SnapshotTransfer {
         }
     }
 
-    /// A heartbeat interval has passed.
-    pub(crate) fn heartbeat(&mut self, settings: &Settings) {
+    /// Time has passed: after a heartbeat interval more may be sent, and what went unanswered is sent again.
+    pub(crate) fn time_passed(&mut self, settings: &Settings, now: Time) {
+        if now < self.refilled_at.after(settings.heartbeat_interval) {
+            return;
+        }
+        self.refilled_at = now;
         self.budget = settings.snapshot_bytes_per_heartbeat;
+        if self.silent_heartbeats >= SILENCE_TO_RESEND {
+            // One that does not answer is sent one part at a time: it may be dead.
+            self.budget = self.budget.min(settings.snapshot_chunk_bytes);
+        }
         self.silent_heartbeats += 1;
         if self.silent_heartbeats.is_multiple_of(SILENCE_TO_RESEND) {
             self.sent = self.acknowledged;

@@ -22,19 +22,45 @@ pub(crate) struct OpenProposal {
     id: ProposalId,
 }
 
-/// The open proposals, by index.
+/// The open proposals.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpenProposals(VecDeque<OpenProposal>);
+pub(crate) struct OpenProposals {
+    by_index: VecDeque<OpenProposal>,
+    /// The term of the last entry applied.
+    applied_term: Term,
+}
 
 impl OpenProposals {
+    /// Entries up to one of `term` have been applied. Terms never fall along a log, so that nothing of an earlier one
+    /// can be committed any more.
+    fn applied<P>(&mut self, term: Term, effects: &mut Vec<Effect<P>>) {
+        if term > self.applied_term {
+            self.applied_term = term;
+            self.by_index.retain(|open| {
+                if open.term < term {
+                    let outcome = ProposalOutcome::Superseded;
+                    effects.push(Effect::ProposalOutcome { id: open.id, outcome });
+                }
+                open.term >= term
+            });
+        }
+    }
+
+    /// This node will never learn how they end.
+    pub(crate) fn give_up<P>(&mut self, effects: &mut Vec<Effect<P>>) {
+        for open in self.by_index.drain(..) {
+            effects.push(Effect::ProposalOutcome { id: open.id, outcome: ProposalOutcome::Unknown });
+        }
+    }
+
     fn insert(&mut self, proposal: OpenProposal) {
         // Behind those of the same index: a node that led twice may have one from each term there.
-        let place = self.0.partition_point(|open| open.index <= proposal.index);
-        self.0.insert(place, proposal);
+        let place = self.by_index.partition_point(|open| open.index <= proposal.index);
+        self.by_index.insert(place, proposal);
     }
 
     fn pop_up_to(&mut self, index: LogIndex) -> Option<OpenProposal> {
-        self.0.pop_front_if(|open| open.index <= index)
+        self.by_index.pop_front_if(|open| open.index <= index)
     }
 }
 
@@ -95,6 +121,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
                 None => ProposalOutcome::Unknown,
             };
             effects.push(Effect::ProposalOutcome { id: open.id, outcome });
+        }
+        if let Some(term) = self.log.term_at(index) {
+            self.proposals.applied(term, effects);
         }
     }
 }

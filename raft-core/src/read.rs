@@ -47,6 +47,7 @@ struct WaitingRead {
     index: Option<LogIndex>,
     /// The first round that began after the read arrived.
     round: Round,
+    deadline: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -62,6 +63,10 @@ impl Reads {
 }
 
 impl LeaderReads {
+    pub(crate) fn next_deadline(&self) -> Time {
+        self.0.front().map_or(Time::NEVER, |read| read.deadline)
+    }
+
     pub(crate) fn lose<P>(self, effects: &mut Vec<Effect<P>>) {
         for read in self.0 {
             // A follower notices by itself that its leader is gone.
@@ -107,16 +112,27 @@ impl<P: Command, R: Rng> Raft<P, R> {
             return;
         }
         let round = leader.rounds.last().next();
-        leader.reads.0.push_back(WaitingRead { origin, index, round });
+        let deadline = self.now.after(self.config.longest_election_timeout);
+        leader.reads.0.push_back(WaitingRead { origin, index, round, deadline });
         self.begin_round_for_reads(effects);
     }
 
-    /// One round serves all reads that wait; the next begins when it is over, for those that came meanwhile.
-    fn begin_round_for_reads(&mut self, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(leader) = &self.role else { return };
-        if leader.reads.0.front().is_some_and(|read| read.round > leader.rounds.last()) {
+    /// One round serves all reads that wait; the next begins when it is over, for those that came meanwhile. Returns
+    /// whether one has begun.
+    fn begin_round_for_reads(&mut self, effects: &mut Vec<Effect<P>>) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let is_due = leader.reads.0.front().is_some_and(|read| read.round > leader.rounds.last());
+        if is_due {
             self.heartbeat(true, effects);
         }
+        is_due
+    }
+
+    /// Nobody vouches for this leader any more, or it commits nothing: a read must not wait for ever.
+    pub(crate) fn give_up_waiting_reads(&mut self, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let late = leader.reads.0.partition_point(|read| read.deadline <= self.now);
+        LeaderReads(leader.reads.0.drain(..late).collect()).lose(effects);
     }
 
     /// Something was committed, and with it all that was before this leader's term: now it knows what a read must see.
@@ -139,14 +155,17 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let answered = leader.answered_round();
         loop {
             let Role::Leader(leader) = &mut self.role else { return };
-            let Some(&WaitingRead { origin, index: Some(index), round }) = leader.reads.0.front() else { break };
+            let Some(&WaitingRead { origin, index: Some(index), round, .. }) = leader.reads.0.front() else { break };
             if round > answered {
                 break;
             }
             leader.reads.0.pop_front();
             self.vouch(origin, index, effects);
         }
-        self.begin_round_for_reads(effects);
+        // A leader that is a quorum by itself has answered the round when it begins.
+        if self.begin_round_for_reads(effects) && self.membership().is_only_voter(self.config.id) {
+            self.vouch_for_reads(effects);
+        }
     }
 
     fn vouch(&mut self, origin: ReadOrigin, index: LogIndex, effects: &mut Vec<Effect<P>>) {

@@ -128,9 +128,13 @@ impl<P: Command, R: Rng> Raft<P, R> {
             effects.push(Effect::Send { to: successor.id, message });
         }
         self.become_follower(None, effects);
+        if self.membership().role_of(self.config.id).is_none() {
+            // Nobody will tell this node what becomes of the rest.
+            self.proposals.give_up(effects);
+        }
     }
 
-    /// `id` has got further: perhaps far enough to be promoted, or to be let go.
+    /// `id` has spoken of its log: perhaps it is far enough to be promoted, or to be let go.
     pub(crate) fn pursue_membership(&mut self, id: NodeId, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(place) = leader.place_of(id) else { return };
@@ -153,7 +157,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         if matched < round.target {
             return;
         }
-        let is_caught_up = now < round.began.after(self.config.shortest_election_timeout);
+        let is_caught_up = matched == last_index || now < round.began.after(self.config.shortest_election_timeout);
         *round = CatchUp { target: last_index, began: now };
         if is_caught_up
             && self.unsaved.log.is_none()

@@ -28,19 +28,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let Leader { followers, rounds, .. } = leader;
         let follower = &mut followers[place];
         let progress = &mut follower.progress;
-        while progress.next_index() <= self.log.last_index() {
+        while progress.next_index() <= self.log.last_index() && progress.has_room(&self.config) {
             let next = progress.next_index();
             let prev = next.previous();
             let Some(prev_term) = self.log.term_at(prev) else {
-                // What the follower lacks has been compacted (§7), and with it perhaps a probe that is under way.
-                if let Flow::Probe { .. } | Flow::Replicate(_) = progress.flow() {
-                    self.send_snapshot_to(place, effects);
-                }
+                // What the follower lacks has been compacted (§7).
+                self.send_snapshot_to(place, effects);
                 return;
             };
-            if !progress.has_room(&self.config) {
-                return;
-            }
             // Most often this is what the step has just appended: one allocation serves every follower and the disk.
             let entries = match &self.unsaved.log {
                 Some(write) if write.first == next && fits(&write.entries, &self.config) => write.entries.clone(),
@@ -49,7 +44,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
                     Entries::from(&missing[..fitting(missing, &self.config)])
                 }
             };
-            let bytes = entries.iter().map(Entry::size_bytes).sum();
+            let bytes = Entry::total_bytes(&entries);
             progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
             let append = AppendEntries {
                 term: self.term,
@@ -76,9 +71,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             if is_due || is_waited_for {
                 self.send_heartbeat(place, effects);
             }
-            if is_due {
-                self.pursue_snapshot_after_heartbeat(place, effects);
-            }
+            self.pursue_snapshot(place, effects);
             let Role::Leader(leader) = &self.role else { return };
             next_deadline = next_deadline.min(leader.followers[place].progress.sent_at.after(interval));
         }
@@ -127,8 +120,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         match reply.outcome {
             AppendOutcome::Accepted { match_index } => {
                 if progress.accepted(match_index, leader.rounds.last(), base) {
-                    self.follower_got_further(from, effects);
+                    self.advance_leader_commit(effects);
                 }
+                // Also where it is no news: what kept a learner from being promoted may be over since.
+                self.pursue_membership(from, effects);
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
                 // Skip the leader's own entries of terms that the follower cannot have there. What is compacted here
@@ -146,9 +141,13 @@ impl<P: Command, R: Rng> Raft<P, R> {
             // A term above ours has been adopted already.
             AppendOutcome::Heard | AppendOutcome::StaleTerm => {}
         }
-        if let Role::Leader(leader) = &self.role
+        if let Role::Leader(leader) = &mut self.role
             && let Some(place) = leader.place_of(from)
         {
+            let progress = &mut leader.followers[place].progress;
+            if progress.next_index().previous() < base {
+                progress.start_over();
+            }
             self.pursue_transfer(place, effects);
             self.replicate_to(place, effects);
         }
@@ -166,12 +165,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.vouch_for_reads(effects);
         }
         Some(place)
-    }
-
-    /// A follower has more of the log than was known.
-    pub(crate) fn follower_got_further(&mut self, from: NodeId, effects: &mut Vec<Effect<P>>) {
-        self.advance_leader_commit(effects);
-        self.pursue_membership(from, effects);
     }
 
     pub(crate) fn peer_unreachable(&mut self, peer: NodeId, effects: &mut Vec<Effect<P>>) {
@@ -192,7 +185,7 @@ fn fitting<P: Command>(entries: &[Entry<P>], config: &Settings) -> usize {
     let most = entries.len().min(config.max_entries_per_append);
     let mut bytes = 0;
     let within = entries[..most].iter().take_while(|entry| {
-        bytes += entry.size_bytes();
+        bytes = entry.size_bytes().saturating_add(bytes);
         bytes <= config.max_bytes_per_append
     });
     within.count().max(1).min(most)

@@ -32,6 +32,8 @@ pub(crate) struct Staged {
 impl Staged {
     /// What a restart left.
     pub(crate) fn restored(snapshot: Arc<Snapshot>, received: u64) -> Self {
+        // All of it, and yet not installed: whatever came in between, it is to be sent again.
+        let received = if received < snapshot.size { received } else { 0 };
         Self { snapshot, term: Term(0), received, durable: received, early: BTreeMap::new(), writes: VecDeque::new() }
     }
 
@@ -88,6 +90,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             // committed.
             self.matches_leader_up_to(last.index);
             self.commit_up_to(last.index, effects);
+            self.staged.take_if(|staged| staged.snapshot.last.index <= last.index);
             self.send_owed_append_reply(effects);
             return;
         }
@@ -107,6 +110,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
         let Some(staged) = &mut self.staged else { return };
         staged.term = term;
+        // It may have become durable while this node followed nobody.
+        staged.written(self.durability.last_completed());
         // A part again, or one too early: the answer tells the leader where to go on.
         if offset != staged.received || data.is_empty() && snapshot.size > 0 {
             let (id, durable) = (snapshot.id(), staged.durable);
@@ -168,7 +173,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     fn acknowledge_snapshot(&self, to: NodeId, snapshot: SnapshotId, received: u64, effects: &mut Vec<Effect<P>>) {
         let Role::Follower(follower) = &self.role else { return };
-        let reply = InstallSnapshotReply { term: self.term, round: follower.round, snapshot, received };
+        let round = self.round_to_say(follower.round);
+        let reply = InstallSnapshotReply { term: self.term, round, snapshot, received };
         effects.push(Effect::Send { to, message: Message::InstallSnapshotReply(reply) });
     }
 }

@@ -33,7 +33,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(snapshot) = &self.snapshot else { return };
         let budget = self.config.snapshot_bytes_per_heartbeat;
-        leader.followers[place].progress.begin_snapshot(snapshot.clone(), budget);
+        leader.followers[place].progress.begin_snapshot(snapshot.clone(), budget, self.now);
         self.load_chunks_for(place, effects);
     }
 
@@ -48,10 +48,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
-    pub(crate) fn pursue_snapshot_after_heartbeat(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
+    pub(crate) fn pursue_snapshot(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         if let Some(transfer) = leader.followers[place].progress.snapshot_transfer() {
-            transfer.heartbeat(&self.config);
+            transfer.time_passed(&self.config, self.now);
             self.load_chunks_for(place, effects);
         }
     }

@@ -52,6 +52,12 @@ impl Membership {
         !self.outgoing.is_empty()
     }
 
+    /// Everybody it names.
+    #[must_use]
+    pub fn members(self) -> NodeSet {
+        self.voters.union(self.outgoing).union(self.learners)
+    }
+
     /// Whether `node`'s vote counts, in one half at least.
     #[must_use]
     pub fn is_voter(self, node: NodeId) -> bool {

@@ -114,7 +114,8 @@ pub trait Subject: Sized {
         None
     }
 
-    /// Every follower's `(node, match_index, next_index)`, on a leader.
+    /// Every follower's `(node, match_index, next_index)`, on a leader, learners among them. A match that comes of a snapshot
+    /// is acknowledged like any other, with a [`Promise::Log`].
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
         std::iter::empty()
     }

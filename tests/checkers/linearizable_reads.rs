@@ -204,3 +204,21 @@ fn a_read_may_be_refused() {
 fn entries_of_no_client_change_nothing() {
     assert!(Service::default().writes(1).commits_nothing().asks(0).commits_nothing().try_finds(0, Some(1)).is_ok());
 }
+
+#[test]
+fn commands_may_have_any_digests_in_any_order() {
+    let mut checker = LinearizableReads::default();
+    let digests: Vec<u64> =
+        (1..200u64).map(|number| number.wrapping_mul(0x0003_1415_9265_3589) >> (number % 40)).collect();
+    let id = |number: usize| RequestId { client: 1, number: number as u32 };
+    for (number, digest) in digests.iter().enumerate() {
+        checker.invoked(id(number), *digest, Access::Write { key: *digest, value: Some(*digest) });
+    }
+    for digest in digests.iter().rev() {
+        checker.committed(LogEntry { term: 1, digest: *digest });
+    }
+    for (number, digest) in digests.iter().enumerate() {
+        checker.invoked(read(number as u32), 0, Access::Read { key: *digest });
+        assert!(checker.done(read(number as u32), None, || Some(*digest)).is_ok(), "{digest}");
+    }
+}

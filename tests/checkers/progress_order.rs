@@ -3,6 +3,7 @@
 use sim::NodeId;
 use sim::checkers::progress_order::{Acknowledgements, ProgressOrder};
 
+use crate::configurations::voters;
 use crate::verdicts::{N1, N2, N3, assert_rejected};
 
 const NAME: &str = "progress_order";
@@ -165,4 +166,14 @@ fn the_highest_acknowledgement_counts_and_not_the_latest() {
 #[test]
 fn the_highest_acknowledgement_of_an_earlier_term_counts_and_not_the_latest() {
     assert!(acknowledged(&[(2, 4), (3, 1), (2, 3)]).back(N1, 2, N2, 4).is_ok());
+}
+
+#[test]
+fn one_that_leaves_the_configuration_is_forgotten_and_the_others_are_not() {
+    let mut order = ProgressOrder::default();
+    order.observed(N1, 2, N2, 4, 5).expect("a match");
+    order.observed(N1, 2, N3, 4, 5).expect("a match");
+    order.configured(voters(&[N1, N2]));
+    assert!(order.observed(N1, 2, N3, 0, 1).is_ok());
+    assert_rejected(order.observed(N1, 2, N2, 3, 4), NAME, &["n2's match index back from 4 to 3"]);
 }

@@ -188,6 +188,36 @@ fn durability_is_told_of_joint_configurations() {
     assert_failed(play_three(then(of_three(), acts)), "durability", &["entry 2", "1 of 1 and 1 of 3"]);
 }
 
+/// n1 has n3 leave, commits that, and takes it back in as a learner, of which it then knows this match.
+fn n3_comes_back(match_index: u64) -> Acts {
+    let two = voters(&[N1, N2]);
+    let back = with_learners(two, &[N3]);
+    let acts = [
+        (N3, Shows(shows(1).log(&[1]))),
+        (N3, Promises(Promise::Log { term: 1, index: 1 })),
+        (N1, Follows(N3, 1, 2)),
+        (N1, Shows(leader(N1, 1, &[1, 1]).committed(1).holds(2, two))),
+        (N1, Follows(N3, 0, 2)),
+        (N1, Stores(2, &[1, 1])),
+        (N2, Stores(2, &[1, 1])),
+        (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
+        (N1, Shows(leader(N1, 1, &[1, 1, 1]).committed(2).holds(2, two).holds(3, back))),
+        (N1, Follows(N3, match_index, 2)),
+    ];
+    then(of_three(), acts)
+}
+
+#[test]
+fn of_a_follower_that_was_away_nothing_need_be_known() {
+    assert_eq!(play_three(n3_comes_back(0)), None);
+}
+
+#[test]
+fn progress_order_is_told_of_configurations() {
+    let acts = then(n3_comes_back(1), [(N1, Follows(N3, 0, 2))]);
+    assert_failed(play_three(acts), "progress_order", &["n3's match index back from 1 to 0"]);
+}
+
 // ---- Snapshots ----
 
 /// n1 leads term 1 and has committed three entries that all disks have.

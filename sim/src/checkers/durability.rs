@@ -45,9 +45,12 @@ impl Durability {
         committed: &StateMachineSafety,
     ) -> Result<(), Box<Violation>> {
         let held = &mut self.held[node.index()];
-        *held = (*held).min(first - 1);
+        let before = *held;
+        *held = before.min(first - 1);
         self.look(node, disk, committed);
-        if self.last == 0 { Ok(()) } else { self.check(self.last, self.under) }
+        // Nothing but the loss of a holder can take a quorum away.
+        let is_lost = before >= self.last && self.held[node.index()] < self.last;
+        if is_lost { self.check(self.last, self.under, self.holders(self.last)) } else { Ok(()) }
     }
 
     /// A server that goes by one of the configurations `under` moves its commit index to `index`. Two are in force in
@@ -70,7 +73,7 @@ impl Durability {
         if index > self.last {
             (self.last, self.under) = (index, under);
         }
-        self.check(index, under)
+        self.check(index, under, holders)
     }
 
     fn look(&mut self, node: NodeId, disk: &impl Disk, committed: &StateMachineSafety) {
@@ -87,12 +90,11 @@ impl Durability {
     }
 
     fn holders(&self, index: u64) -> NodeSet {
-        let holders = (0..).map(NodeId).zip(&self.held[..self.nodes]).filter(|(_, held)| **held >= index);
-        holders.fold(NodeSet::default(), |holders, (node, _)| holders.with(node))
+        let bits = self.held[..self.nodes].iter().rev();
+        NodeSet(bits.fold(0, |bits, held| bits << 1 | u8::from(*held >= index)))
     }
 
-    fn check(&self, index: u64, under: Membership) -> Result<(), Box<Violation>> {
-        let holders = self.holders(index);
+    fn check(&self, index: u64, under: Membership, holders: NodeSet) -> Result<(), Box<Violation>> {
         if under.is_quorum(holders) {
             return Ok(());
         }

@@ -14,8 +14,8 @@ const NAME: &str = "linearizable_reads";
 /// Remembers every value of every key, and how far clients have seen.
 #[derive(Clone, Debug, Default)]
 pub struct LinearizableReads {
-    /// By digest, the writes that were asked for.
-    writes: BTreeMap<u64, (u64, Option<u64>)>,
+    /// The writes that were asked for.
+    writes: Writes,
     /// By key, the indexes at which it was written, and its value from there on.
     values: BTreeMap<u64, Vec<(u64, Option<u64>)>>,
     /// The reads without an answer.
@@ -33,13 +33,47 @@ struct Open {
     not_before: u64,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Write {
+    digest: u64,
+    key: u64,
+    value: Option<u64>,
+}
+
+/// Writes, to be found by their digests: every write of a run is, when it is committed. Digests tend to count up, one
+/// sequence a client, and what is committed was asked for a moment ago: it is near the end of its sequence.
+#[derive(Clone, Debug, Default)]
+struct Writes {
+    /// By the upper half of their digests, in ascending order of these.
+    sequences: BTreeMap<u32, Vec<Write>>,
+}
+
+impl Writes {
+    fn insert(&mut self, write: Write) {
+        let sequence = self.sequences.entry((write.digest >> 32) as u32).or_default();
+        if sequence.last().is_none_or(|last| last.digest < write.digest) {
+            return sequence.push(write);
+        }
+        let place = sequence.partition_point(|known| known.digest < write.digest);
+        sequence.insert(place, write);
+    }
+
+    fn get(&self, digest: u64) -> Option<&Write> {
+        let sequence = self.sequences.get(&((digest >> 32) as u32))?;
+        let mut tail = 1;
+        while tail < sequence.len() && sequence[sequence.len() - tail].digest > digest {
+            tail *= 2;
+        }
+        let near = &sequence[sequence.len().saturating_sub(tail)..];
+        near.binary_search_by_key(&digest, |write| write.digest).ok().map(|place| &near[place])
+    }
+}
+
 impl LinearizableReads {
     /// A client asks for the command of `digest`, which does this.
     pub fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
         match access {
-            Access::Write { key, value } => {
-                self.writes.insert(digest, (key, value));
-            }
+            Access::Write { key, value } => self.writes.insert(Write { digest, key, value }),
             Access::Read { key } => {
                 self.open.insert(id, Open { key, not_before: self.floor });
             }
@@ -50,7 +84,7 @@ impl LinearizableReads {
     /// `entry` is the next of the committed log.
     pub fn committed(&mut self, entry: LogEntry) {
         self.committed += 1;
-        if let Some(&(key, value)) = self.writes.get(&entry.digest) {
+        if let Some(&Write { key, value, .. }) = self.writes.get(entry.digest) {
             self.values.entry(key).or_default().push((self.committed, value));
         }
     }

@@ -21,6 +21,8 @@ pub struct Memberships {
     nodes: Vec<Configurations>,
     /// The committed ones and their indexes, the first of them what the cluster started with.
     committed: Vec<(u64, Membership)>,
+    /// Counts whatever changes in any of this.
+    changes: u64,
 }
 
 /// The configurations of one log.
@@ -66,9 +68,16 @@ impl Memberships {
         self.known.is_empty()
     }
 
+    /// How often anything of this has changed: the same number, the same configurations.
+    #[must_use]
+    pub fn changes(&self) -> u64 {
+        self.changes
+    }
+
     /// `node` starts, or starts again, and goes by `shown`. Its log is still to be read.
     pub fn started(&mut self, node: NodeId, shown: Option<Membership>) {
         let place = &mut self.nodes[node.index()];
+        self.changes += 1;
         place.logged.clear();
         place.first = place.first.or(shown);
         place.base = place.first;
@@ -81,13 +90,16 @@ impl Memberships {
     /// `node`'s log ends before `from` now.
     pub fn truncated(&mut self, node: NodeId, from: u64) {
         let logged = &mut self.nodes[node.index()].logged;
-        while logged.pop_if(|(index, _)| *index >= from).is_some() {}
+        while logged.pop_if(|(index, _)| *index >= from).is_some() {
+            self.changes += 1;
+        }
     }
 
     /// What `node`'s log had up to `index` is a snapshot now that it was sent, or found on its disk.
     pub fn installed(&mut self, node: NodeId, index: u64) {
         let committed = self.committed.iter().rfind(|(known, _)| *known <= index);
         let place = &mut self.nodes[node.index()];
+        self.changes += 1;
         place.base = committed.map(|(_, membership)| *membership).or(place.base);
         place.logged.clear();
     }
@@ -109,6 +121,7 @@ impl Memberships {
             let detail = format!("{node} appends at {index} the configuration {membership} after {before}");
             return Err(Violation::new(NAME, detail));
         }
+        self.changes += 1;
         self.known.insert((index, term), membership);
         place.logged.push((index, membership));
         Ok(())
@@ -159,6 +172,7 @@ impl Memberships {
     ) -> Result<(), Box<Violation>> {
         let Some(&membership) = self.known.get(&(index, term)) else { return Ok(()) };
         is_same(node, index, membership, told())?;
+        self.changes += 1;
         self.nodes[node.index()].logged.push((index, membership));
         Ok(())
     }
@@ -193,6 +207,7 @@ impl Memberships {
             );
             return Err(Violation::new(NAME, detail));
         }
+        self.changes += 1;
         self.committed.push((index, membership));
         Ok(())
     }
@@ -201,6 +216,14 @@ impl Memberships {
     #[must_use]
     pub fn latest_committed(&self) -> Option<Membership> {
         self.committed.last().map(|(_, membership)| *membership)
+    }
+
+    /// What `node` goes by, unless that has been replaced by what is committed: then the node will learn better.
+    #[must_use]
+    pub fn not_outdated(&self, node: NodeId) -> Option<Membership> {
+        let (index, membership) = self.nodes[node.index()].logged.last()?;
+        let (committed, _) = self.committed.last()?;
+        (index >= committed).then_some(*membership)
     }
 
     /// Whether `node` votes in a configuration of its log that may yet turn out to be the last one, as far as it knows

@@ -243,13 +243,13 @@ impl Checkers {
     ) -> Result<bool, Box<Violation>> {
         let Some(now) = subject.observe() else { return Ok(false) };
         if now.role == Role::Leader {
-            self.check_progress(node, now.term_and_vote.term, &*subject)?;
+            self.check_progress(node, &now, &*subject)?;
         }
         let view = &mut self.nodes[node.index()];
-        let before = view.seen;
-        if now == before {
+        if now == view.seen {
             return Ok(false);
         }
+        let before = view.seen;
         view.seen = Observation { log_changed_from: None, ..now };
         if now.term_and_vote != before.term_and_vote {
             monotonic::term(node, before.term_and_vote.term, now.term_and_vote.term)?;
@@ -263,6 +263,9 @@ impl Checkers {
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
+            if before.membership != now.membership {
+                self.nodes[node.index()].progress_order.configured(membership);
+            }
             self.check_membership::<S>(node, membership, is_newly_elected || now.role == Role::Candidate)?;
         }
         if is_newly_elected {
@@ -273,8 +276,9 @@ impl Checkers {
             self.check_commit(node, &before, &now, disks)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
-        if (now.applied, now.applied_index, now.snapshot_index)
-            != (before.applied, before.applied_index, before.snapshot_index)
+        if now.applied_index != before.applied_index
+            || now.applied != before.applied
+            || now.snapshot_index != before.snapshot_index
         {
             monotonic::applied(node, before.applied_index, now.applied_index)?;
             // A snapshot that was sent goes to the state machine when it is durable, and to the log at once.
@@ -282,7 +286,9 @@ impl Checkers {
             if !is_installing {
                 snapshots::applied(node, now.snapshot_index, now.applied_index)?;
             }
-            now.applied.map_or(Ok(()), |digest| self.applied.given(node, now.applied_index, digest))?;
+            if let Some(digest) = now.applied {
+                self.applied.given(node, now.applied_index, digest)?;
+            }
         }
         if S::APPLIES_ONLY_DURABLE {
             applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
@@ -344,10 +350,15 @@ impl Checkers {
             false => self.check_snapshot(node, before, now, subject)?,
         };
         // A log that is longer or shorter has changed, whatever the subject says of it.
-        let is_resized = before.last_index != now.last_index;
-        let resized_from = is_resized.then_some(before.last_index.min(now.last_index) + 1);
-        let changes = [now.log_changed_from, resized_from, replaced_to.map(|index| index + 1)];
-        let Some(from) = changes.into_iter().flatten().min() else { return Ok(()) };
+        let resized_from = before.last_index.min(now.last_index) + 1;
+        let from = match (now.log_changed_from, replaced_to) {
+            (None, None) if before.last_index == now.last_index => return Ok(()),
+            (None, None) => resized_from,
+            (changed_from, replaced_to) => {
+                let replaced_from = replaced_to.map_or(u64::MAX, |index| index + 1);
+                changed_from.unwrap_or(u64::MAX).min(replaced_from).min(resized_from)
+            }
+        };
         let was_leading = before.role == Role::Leader && before.term_and_vote.term == now.term_and_vote.term;
         if was_leading && now.role == Role::Leader {
             leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
@@ -465,13 +476,23 @@ impl Checkers {
         self.durability.committed(now.commit_index, &under, disks, &self.state_machine_safety)
     }
 
-    fn check_progress<S: Subject>(&mut self, node: NodeId, term: u64, subject: &S) -> Result<(), Box<Violation>> {
+    fn check_progress<S: Subject>(
+        &mut self,
+        node: NodeId,
+        leader: &Observation,
+        subject: &S,
+    ) -> Result<(), Box<Violation>> {
+        let term = leader.term_and_vote.term;
         let mut followers = NodeSet::default();
         for (follower, match_index, next_index) in subject.observe_progress() {
             followers = followers.with(follower);
             let order = &mut self.nodes[node.index()].progress_order;
             // Most events move what the leader knows of one follower, or of none.
             if !order.is_news(term, follower, match_index, next_index) {
+                continue;
+            }
+            // What is left of one that has left the configuration may be anything.
+            if leader.membership.is_some_and(|membership| !membership.members().contains(follower)) {
                 continue;
             }
             order.observed(node, term, follower, match_index, next_index)?;
@@ -487,9 +508,21 @@ impl Checkers {
         Ok(())
     }
 
-    /// The last configuration that is committed, as the one who sees every log knows it.
-    pub(crate) fn latest_committed_membership(&self) -> Option<Membership> {
-        self.memberships.latest_committed()
+    /// Changes whenever any node goes by another configuration, or another is committed.
+    pub(crate) fn membership_changes(&self) -> u64 {
+        self.memberships.changes()
+    }
+
+    /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
+    /// and all that `nodes` go by and that may still follow it. Where no log holds any, what `nodes` show.
+    pub(crate) fn current_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
+        let nodes = NodeId::all(self.nodes.len() as u8).filter(|node| nodes.contains(*node));
+        match self.memberships.latest_committed() {
+            Some(latest) if !self.memberships.is_empty() => {
+                nodes.filter_map(|node| self.memberships.not_outdated(node)).chain([latest]).collect()
+            }
+            _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
+        }
     }
 
     pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {

@@ -1,7 +1,9 @@
 //! What a leader knows of a follower is true and is never taken back: within a term `match_index` does not fall, stays
-//! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term.
+//! below `next_index` (Figure 2), and is at most what the follower has acknowledged in that term. A follower that leaves the
+//! configuration is forgotten.
 
 use crate::failure::Violation;
+use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 
 const NAME: &str = "progress_order";
@@ -63,6 +65,15 @@ impl ProgressOrder {
         for node in (0..).map(NodeId).take(MAX_NODES).filter(|node| !followers.contains(*node)) {
             self.match_index[node.index()] = 0;
             self.next_index[node.index()] = 0;
+        }
+    }
+
+    /// The leader goes by `membership` from now on: of whoever is no member it knows nothing when he comes back.
+    pub fn configured(&mut self, membership: Membership) {
+        for place in 0..MAX_NODES {
+            if !membership.members().contains(NodeId(place as u8)) {
+                (self.match_index[place], self.next_index[place]) = (0, 0);
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::World;
 use super::event::Event;
-use crate::choices::{Choice, Kind};
+use crate::choices::Kind;
 use crate::clients::Client;
 use crate::failure::{FailureKind, Violation};
 use crate::faults::FaultClass;
@@ -26,6 +26,11 @@ const PROBE_PAUSE: u64 = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Healing {
     core: NodeSet,
+    /// Who has no vote and goes on all the same, because the protocol can live with it.
+    bystanders: NodeSet,
+    may_have_bystanders: bool,
+    /// The changes of configurations that this is about.
+    membership_changes: u64,
     tempo_ns: u64,
     /// When the core must have settled.
     deadline_ns: u64,
@@ -47,7 +52,7 @@ impl<S: Subject> World<S> {
         self.links.heal_all();
         let core = self.wake_core(heal)?;
         self.links.calm(core);
-        let words = self.break_others(heal, core)?;
+        let (words, bystanders) = self.break_others(heal, core)?;
         self.trace.note(self.now_ns, || format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
@@ -56,7 +61,18 @@ impl<S: Subject> World<S> {
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));
         let (last_asked, written_at, settled) = (NodeId(0), None, None);
-        self.healing = Some(Healing { core, tempo_ns, deadline_ns, probe, last_asked, written_at, settled });
+        self.healing = Some(Healing {
+            core,
+            bystanders,
+            may_have_bystanders: heal.outside.contains(&Outside::Connected),
+            membership_changes: self.checkers.membership_changes(),
+            tempo_ns,
+            deadline_ns,
+            probe,
+            last_asked,
+            written_at,
+            settled,
+        });
         self.ends_ns = deadline_ns;
         self.probe();
         Ok(())
@@ -66,18 +82,23 @@ impl<S: Subject> World<S> {
     /// of them goes by, and perhaps some more.
     fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
         // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
-        let newest = self.checkers.latest_committed_membership().unwrap_or(Membership::of_all(self.plan.nodes));
+        let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
         let mut drawn: Vec<(bool, u64, bool, NodeId)> = NodeId::all(self.plan.nodes)
             .map(|node| {
                 let mut choice = self.choices.of_node(Kind::Heal, node);
-                (!newest.is_voter(node), choice.below(u64::MAX), choice.chance_ppm(300_000), node)
+                (
+                    !current.iter().any(|membership| membership.is_voter(node)),
+                    choice.below(u64::MAX),
+                    choice.chance_ppm(300_000),
+                    node,
+                )
             })
             .collect();
         drawn.sort_unstable();
         let mut core = NodeSet::default();
         for (is_no_voter, _, joins_anyway, node) in drawn {
             let is_spare = joins_anyway || heal.outside.is_empty();
-            if !self.is_quorum_of_its_own(core) || !is_no_voter && is_spare {
+            if !self.is_quorum(core) || !is_no_voter && is_spare {
                 core = core.with(node);
                 // What it goes by may be other than before it went down.
                 self.wake(node)?;
@@ -87,9 +108,9 @@ impl<S: Subject> World<S> {
         Ok(core)
     }
 
-    /// Whether `core` is a quorum of the configurations that its nodes go by.
-    fn is_quorum_of_its_own(&self, core: NodeSet) -> bool {
-        !core.is_empty() && self.members(core).all(|node| self.membership_of(node).is_quorum(core))
+    /// Whether `core` is a quorum of whatever its nodes may decide by.
+    fn is_quorum(&self, core: NodeSet) -> bool {
+        !core.is_empty() && self.checkers.current_memberships(core).iter().all(|membership| membership.is_quorum(core))
     }
 
     fn membership_of(&self, node: NodeId) -> Membership {
@@ -107,30 +128,49 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// What becomes of the nodes outside the core, in words.
-    fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<String, Box<Violation>> {
-        let mut words = String::new();
+    /// What becomes of the nodes outside the core, in words, and who of them goes on.
+    fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<(String, NodeSet), Box<Violation>> {
+        let (mut words, mut bystanders) = (String::new(), NodeSet::default());
         for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
-            let has_vote = self.members(core).any(|other| self.membership_of(other).is_voter(node));
+            let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
+            let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
-            let fate = draw_fate(&mut choice, &heal.outside, has_vote);
+            let is_learner = current.iter().any(|membership| membership.is_learner(node));
+            let may_be = |fate: &Outside| match fate {
+                // What has a vote is missed where it is needed, and what goes on may be needed.
+                Outside::Connected => !has_vote,
+                // What it said before it went deaf could still make it a voter, and the core no quorum.
+                Outside::Deaf => !is_learner,
+                Outside::Down | Outside::Paused | Outside::CutOff | Outside::Mute => true,
+            };
+            let fates: Vec<Outside> = heal.outside.iter().copied().filter(may_be).collect();
+            let fate = if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) };
             self.break_for_good(node, fate)?;
             words += &format!("; {node} {fate:?}");
+            if fate == Outside::Connected {
+                bystanders = bystanders.with(node);
+            }
         }
-        Ok(words)
+        Ok((words, bystanders))
     }
 
     fn break_for_good(&mut self, node: NodeId, fate: Outside) -> Result<(), Box<Violation>> {
         let (one, all) = (NodeSet::default().with(node), NodeSet::all(self.plan.nodes));
         let for_ns = u64::MAX;
+        let cut_off = Fault::Partition { side: one, for_ns };
         let cut = match fate {
-            Outside::Down => return self.crash(node, FOR_GOOD),
+            // What it sent before is lost too: on the strength of that it could still be made a voter.
+            Outside::Down => {
+                self.links.cut(cut_off);
+                return self.crash(node, FOR_GOOD);
+            }
             Outside::Paused => {
+                self.links.cut(cut_off);
                 self.pause(node, FOR_GOOD);
                 return Ok(());
             }
             Outside::Connected => return self.wake(node),
-            Outside::CutOff => Fault::Partition { side: one, for_ns },
+            Outside::CutOff => cut_off,
             Outside::Mute => Fault::OneWayPartition { from: one, to: all, for_ns },
             Outside::Deaf => Fault::OneWayPartition { from: all, to: one, for_ns },
         };
@@ -202,10 +242,49 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Members may still come and go: who gets a vote and can use it belongs to the core, and who loses it does not.
+    fn follow_membership(&mut self) -> Result<(), Box<Violation>> {
+        let changes = self.checkers.membership_changes();
+        let Some(healing) = &self.healing else { return Ok(()) };
+        if healing.membership_changes == changes {
+            return Ok(());
+        }
+        let (before, bystanders) = (healing.core, healing.bystanders);
+        let may_have_bystanders = healing.may_have_bystanders;
+        let all = NodeSet::all(self.plan.nodes);
+        let current = self.checkers.current_memberships(all);
+        let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
+        let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
+        let core = before.union(bystanders).intersection(voters);
+        let left = before.difference(core);
+        if let Some(healing) = &mut self.healing {
+            healing.membership_changes = changes;
+            healing.core = core;
+            let stay = if may_have_bystanders { left } else { NodeSet::default() };
+            healing.bystanders = bystanders.union(stay).difference(core);
+        }
+        if core == before {
+            return Ok(());
+        }
+        self.trace.note(self.now_ns, || format!("the core is {core:?} now"));
+        self.links.calm(core.union(left));
+        // A protocol that a server without a vote can disturb is not asked to live with one.
+        for node in self.members(left).filter(|_| !may_have_bystanders) {
+            self.break_for_good(node, Outside::CutOff)?;
+        }
+        Ok(())
+    }
+
     // ---- What the core owes ----
 
     /// Looks at the core after an event of the healed phase.
-    pub(super) fn watch_core(&mut self) {
+    pub(super) fn watch_core(&mut self) -> Result<(), Box<Violation>> {
+        self.follow_membership()?;
+        self.watch();
+        Ok(())
+    }
+
+    fn watch(&mut self) {
         let Some(Healing { core, tempo_ns, deadline_ns, settled, written_at, .. }) = self.healing else { return };
         let Some(before) = settled else {
             if written_at.is_some() && self.missing().is_none() {
@@ -301,13 +380,6 @@ impl<S: Subject> World<S> {
 
 fn changed(before: (NodeId, u64), now: (NodeId, u64)) -> String {
     format!("{} leads term {} after {} in term {}", now.0, now.1, before.0, before.1)
-}
-
-/// A node that has no vote in the core may go on as if it were in it; one that has may not.
-fn draw_fate(choice: &mut Choice, allowed: &[Outside], has_vote: bool) -> Outside {
-    let fates: Vec<Outside> =
-        allowed.iter().copied().filter(|fate| !(has_vote && *fate == Outside::Connected)).collect();
-    if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) }
 }
 
 /// The node of `set` that comes after `last`, around the ring.

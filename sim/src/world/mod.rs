@@ -197,8 +197,11 @@ impl<S: Subject> World<S> {
         if self.trace.events > self.event_limit || self.queue.len() > MOST_WAITING {
             self.check_growth();
         }
-        if self.is_healed() && self.failure.is_none() {
-            self.watch_core();
+        if self.is_healed()
+            && self.failure.is_none()
+            && let Err(violation) = self.watch_core()
+        {
+            self.fail(FailureKind::Safety, &violation);
         }
         self.failure.is_none()
     }

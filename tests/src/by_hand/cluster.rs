@@ -26,6 +26,8 @@ pub struct Cluster {
     wires: VecDeque<Envelope>,
     /// Servers talk within a group only; none: everybody talks to everybody.
     groups: Vec<BTreeSet<u64>>,
+    /// Who is not heard by whom, whatever the groups.
+    cuts: BTreeSet<(u64, u64)>,
     now: Time,
 }
 
@@ -143,7 +145,8 @@ impl Cluster {
         let config = |id| figure_2(NodeId(id), voters(logs.len() as u64));
         let server = |(id, terms)| (id, Server::new(config(id), Disk::holding(&restored(terms))));
         let servers = (1..).zip(logs).map(server).collect();
-        let mut cluster = Self { servers, wires: VecDeque::new(), groups: Vec::new(), now: Time(0) };
+        let mut cluster =
+            Self { servers, wires: VecDeque::new(), groups: Vec::new(), cuts: BTreeSet::new(), now: Time(0) };
         cluster.restart_all();
         cluster
     }
@@ -159,6 +162,11 @@ impl Cluster {
     pub fn configure(&mut self, id: u64, change: impl FnOnce(&mut Config)) {
         change(&mut self.server_mut(id).config);
         self.restart(id);
+    }
+
+    /// With pre-votes and a quorum that is checked, as in [`Config::new`].
+    pub fn with_defaults(self) -> Self {
+        self.configured(|config| (config.pre_vote, config.check_quorum) = (true, true))
     }
 
     /// Appends of one entry each, so that replication can stop between any two entries.
@@ -265,12 +273,21 @@ impl Cluster {
         self.groups = groups.iter().map(|group| group.iter().copied().collect()).collect();
     }
 
+    /// From now on `to` does not hear `from`; the other direction stays as it is.
+    pub fn cut(&mut self, from: u64, to: u64) {
+        self.cuts.insert((from, to));
+    }
+
     /// From now on everybody hears everybody.
     pub fn heal(&mut self) {
         self.groups.clear();
+        self.cuts.clear();
     }
 
-    fn are_connected(&self, a: u64, b: u64) -> bool {
+    fn hears(&self, a: u64, b: u64) -> bool {
+        if self.cuts.contains(&(b, a)) {
+            return false;
+        }
         self.groups.is_empty() || self.groups.iter().any(|group| group.contains(&a) && group.contains(&b))
     }
 
@@ -421,7 +438,7 @@ impl Cluster {
     /// Delivers a message, unless a partition is in the way.
     pub fn deliver(&mut self, envelope: Envelope) {
         let is_here = self.servers.contains_key(&envelope.to);
-        if is_here && self.are_connected(envelope.from, envelope.to) {
+        if is_here && self.hears(envelope.to, envelope.from) {
             self.step(envelope.to, Input::Receive { from: NodeId(envelope.from), message: envelope.message });
         }
     }
@@ -505,6 +522,12 @@ impl Cluster {
             }
         }
         self.settle();
+    }
+
+    /// Those of the servers that are up who lead, each in its own term.
+    pub fn leaders(&self) -> Vec<u64> {
+        let leads = |server: &Server| server.raft.as_ref().is_some_and(|raft| raft.role() == RoleName::Leader);
+        self.servers.iter().filter(|(_, server)| leads(server)).map(|(id, _)| *id).collect()
     }
 
     /// A server's role.

@@ -54,6 +54,11 @@ impl Builder {
         self
     }
 
+    /// With pre-votes and a quorum that is checked, as in [`Config::new`].
+    pub fn with_defaults(self) -> Self {
+        self.configured(|config| (config.pre_vote, config.check_quorum) = (true, true))
+    }
+
     /// The server's own id.
     pub fn id(mut self, id: u64) -> Self {
         self.config.id = NodeId(id);
@@ -151,6 +156,14 @@ impl Builder {
         let mut node = self.follower();
         let beat = heartbeat(node.raft.term().0, node.raft.log().last_position(), 0);
         node.receive(leader, beat);
+        node
+    }
+
+    /// A server that asks for pre-votes, which it is configured for.
+    pub fn pre_candidate(self) -> LoneNode {
+        let mut node = self.follower();
+        node.deadline();
+        assert_eq!(node.role(), RoleName::PreCandidate);
         node
     }
 
