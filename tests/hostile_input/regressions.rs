@@ -1,6 +1,6 @@
 //! What hostile input has found, each in its smallest form.
 
-use raft_core::{Input, InputError, LogIndex, NodeId, RoleName};
+use raft_core::{Input, InputError, LogIndex, NodeId, RoleName, SnapshotWrite};
 use tests::by_hand::lone_node::{LoneNode, node};
 use tests::by_hand::messages::{accepted, append, at, install_snapshot, snapshot};
 
@@ -44,4 +44,16 @@ fn a_snapshot_that_contradicts_what_its_sender_replicated_is_refused() {
     }
     let agrees = install_snapshot(3, &snapshot(at(2, 3), [1, 2, 3], 0), 0, &[]);
     assert_eq!(follower.receive(2, agrees).applies(), [(1, 2)], "all that is new is that this much is committed");
+}
+
+// A peer may bring a log up to the limit of indexes, and the server then append to it: it can start from that again.
+#[test]
+fn a_server_starts_from_a_log_that_it_took_beyond_the_limit_of_indexes() {
+    let limit = LogIndex::LIMIT.0;
+    let mut server = node().of(1).snapshot(snapshot(at(limit, 1), [1], 0)).steady_leader();
+    let taken = server.snapshot_taken(limit + 1, 0);
+    assert!(matches!(taken.writes()[0].snapshot.as_deref(), Some(SnapshotWrite::Taken { .. })));
+    let beyond = |index| node().of(1).snapshot(snapshot(at(index, 2), [1], 0));
+    assert_eq!(beyond(limit + 1).steady_leader().last(), limit + 2);
+    assert!(beyond(2 * limit + 1).try_start().is_err());
 }
