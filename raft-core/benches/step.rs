@@ -1,15 +1,19 @@
 //! Benchmarks of single steps: what one server costs, without its disk and its network.
 //!
 //! Each iteration gets a copy of a prepared server, made outside the measured time. The preparation ends with a step of
-//! the measured kind, so that buffers have room to grow into, as they do in a server that runs.
+//! the measured kind, so that buffers have room to grow into, as they do in a server that runs. What a step allocates is
+//! counted too.
 
-use divan::{Bencher, black_box};
+use divan::{AllocProfiler, Bencher, black_box};
 use raft_core::{
     AppendEntries, AppendEntriesReply, AppendOutcome, Config, Effect, Entries, Entry, Input, LogIndex, LogPosition,
-    Message, NodeId, Payload, ProposalId, Raft, RequestVote, RequestVoteReply, Restored, RoleName, Sequence, Term,
-    Time,
+    Message, NodeId, Payload, PreVote, ProposalId, Raft, ReadId, ReadMode, RequestVote, RequestVoteReply, Restored,
+    RoleName, Round, Sequence, Term, Time,
 };
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
@@ -26,8 +30,10 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let config = Config::new(NodeId(1), (1..=5).map(NodeId).collect());
-        let raft = Raft::new(config, Restored::default(), Time(0), ChaCha8Rng::seed_from_u64(1));
+        // Elections as in Figure 2, so that one step makes a candidate.
+        let voters = (1..=5).map(NodeId).collect();
+        let config = Config { pre_vote: false, check_quorum: false, ..Config::new(NodeId(1), voters) };
+        let raft = Raft::new(&config, Restored::default(), Time(0), ChaCha8Rng::seed_from_u64(1));
         let raft = raft.expect("a valid configuration");
         Self { raft, now: Time(0), last_write: Sequence(0), effects: Vec::new() }
     }
@@ -101,12 +107,13 @@ fn append(prev: u64) -> Message<u64> {
 
 fn append_of(prev: u64, entries: Entries<u64>) -> Message<u64> {
     let prev = LogPosition { index: LogIndex(prev), term: Term(prev.min(1)) };
-    Message::AppendEntries(AppendEntries { term: Term(1), attempt: 0, prev, entries, leader_commit: prev.index })
+    let (term, round) = (Term(1), Round(0));
+    Message::AppendEntries(AppendEntries { term, attempt: 0, round, prev, entries, leader_commit: prev.index })
 }
 
 fn accepted(index: u64) -> Message<u64> {
     let outcome = AppendOutcome::Accepted { match_index: LogIndex(index) };
-    Message::AppendEntriesReply(AppendEntriesReply { term: Term(1), outcome })
+    Message::AppendEntriesReply(AppendEntriesReply { term: Term(1), round: Round(0), outcome })
 }
 
 /// A leader appends a command and sends it to four followers.
@@ -136,10 +143,17 @@ fn leader_commits_on_append_reply(bencher: Bencher) {
 /// An idle leader's heartbeat to four followers.
 #[divan::bench]
 fn leader_sends_heartbeats(bencher: Bencher) {
-    let mut leader = Server::leader();
-    leader.now = leader.raft.next_deadline().expect("a leader with followers has one");
+    let leader = Server::leader();
+    let warm_up = |server: &mut Server| {
+        // As many rounds as a leader remembers.
+        for _beat in 0..16 {
+            server.now = server.raft.next_deadline().expect("a leader with followers has one");
+            server.prepare(Input::DeadlineReached);
+        }
+        server.now = server.raft.next_deadline().expect("a leader with followers has one");
+    };
     bencher
-        .with_inputs(|| leader.warmed_by(|_| ()))
+        .with_inputs(|| leader.warmed_by(warm_up))
         .bench_local_refs(|server| server.step(black_box(Input::DeadlineReached)));
 }
 
@@ -174,8 +188,43 @@ fn follower_grants_vote_and_persists(bencher: Bencher) {
     let last = LogPosition { index: LogIndex(1), term: Term(1) };
     let written = Sequence(follower.last_write.0 + 1);
     bencher.with_inputs(|| follower.warmed_by(|_| ())).bench_local_refs(|server| {
-        let request = RequestVote { term: Term(2), last };
+        let request = RequestVote { term: Term(2), last, priority: 0, is_transfer: false };
         server.step(black_box(receive(3, Message::RequestVote(request))));
         server.step(black_box(Input::Persisted { sequence: written }));
+    });
+}
+
+/// A follower says that it would vote: nothing is written.
+#[divan::bench]
+fn follower_grants_pre_vote(bencher: Bencher) {
+    let follower = Server::follower();
+    let last = LogPosition { index: LogIndex(1), term: Term(1) };
+    bencher.with_inputs(|| follower.warmed_by(|_| ())).bench_local_refs(|server| {
+        let request = PreVote { term: Term(2), last, priority: 0 };
+        server.step(black_box(receive(3, Message::PreVote(request))));
+    });
+}
+
+/// A read begins a round of heartbeats to four followers, and two answers serve it: three steps.
+#[divan::bench]
+fn leader_serves_read_by_index(bencher: Bencher) {
+    let heard = |follower, round| {
+        let reply = AppendEntriesReply { term: Term(1), round: Round(round), outcome: AppendOutcome::Heard };
+        receive(follower, Message::AppendEntriesReply(reply))
+    };
+    let leader = Server::leader();
+    let read = || Input::Read { id: ReadId(1), mode: ReadMode::ReadIndex };
+    let mut check = leader.clone();
+    [read(), heard(2, 1), heard(3, 1)].into_iter().for_each(|input| check.step(input));
+    assert!(matches!(check.effects.last(), Some(Effect::ReadOutcome { .. })), "two answers serve it");
+    let warm_up = |server: &mut Server| {
+        for round in 1..=16 {
+            [read(), heard(2, round), heard(3, round)].into_iter().for_each(|input| server.prepare(input));
+        }
+    };
+    bencher.with_inputs(|| leader.warmed_by(warm_up)).bench_local_refs(|server| {
+        server.step(black_box(read()));
+        server.step(black_box(heard(2, 17)));
+        server.step(black_box(heard(3, 17)));
     });
 }
