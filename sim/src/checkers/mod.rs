@@ -519,7 +519,8 @@ impl Checkers {
         let nodes = NodeId::all(self.nodes.len() as u8).filter(|node| nodes.contains(*node));
         match self.memberships.latest_committed() {
             Some(latest) if !self.memberships.is_empty() => {
-                nodes.filter_map(|node| self.memberships.not_outdated(node)).chain([latest]).collect()
+                let committed = self.state_machine_safety.log().len() as u64;
+                nodes.filter_map(|node| self.memberships.open(node, committed)).chain([latest]).collect()
             }
             _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
         }
