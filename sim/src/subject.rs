@@ -152,6 +152,13 @@ pub trait Disk: Clone + Default + Debug {
         None
     }
 
+    /// Loses every entry after `kept` although they were durable. Returns whether there was any; a disk that cannot do
+    /// this, as by default, never does.
+    fn lose_log_after(&mut self, kept: u64) -> bool {
+        let _ = kept;
+        false
+    }
+
     /// The term and vote of a Raft, as they would be found after a crash.
     fn term_and_vote(&self) -> Option<TermAndVote> {
         None

@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use raft_core::{
-    AppendOutcome, Effect, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload, Persist,
-    ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
+    AppendOutcome, Effect, FatalError, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload,
+    Persist, ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
 };
 use sim::{
     Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
@@ -44,6 +44,9 @@ pub struct RaftCore {
     /// A snapshot that is being written, or that the core is being told of.
     taking: Option<Arc<TakenSnapshot>>,
     promotes: bool,
+    /// The disk has lied: that the leader finds out, and the core stops, is as it should be.
+    has_lied: bool,
+    is_retired: bool,
     log_changed_from: Option<LogIndex>,
     /// The core's, in the simulator's words.
     membership: Membership,
@@ -108,6 +111,8 @@ impl Subject for RaftCore {
             snapshot_every: setup.settings.snapshots.map(|(every, _)| every),
             taking: None,
             promotes: setup.settings.promotes,
+            has_lied: disk.has_lied(),
+            is_retired: false,
             log_changed_from: None,
             features: features::Witness::new(config.priority),
             effects: Vec::new(),
@@ -116,6 +121,9 @@ impl Subject for RaftCore {
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+        if self.is_retired {
+            return;
+        }
         // Not in the step that applied the last entry: whoever watches is shown an entry before it goes.
         if !matches!(input, Input::Written(_)) {
             self.take_snapshot_if_due(out);
@@ -295,9 +303,9 @@ impl RaftCore {
                 }
             }
             Effect::ReadOutcome { id, outcome } => self.end_read(request_id(id.0), outcome, out),
-            Effect::FollowerLostLog { follower, .. } => {
-                out.refuse(format!("{follower:?} has lost what it acknowledged"));
-            }
+            // The follower stops; where it is innocent, that is a crash.
+            Effect::FollowerLostLog { .. } => {}
+            Effect::Fatal(FatalError::LogLost { .. }) if self.has_lied => self.is_retired = true,
             Effect::Fatal(error) => out.stop(error.to_string()),
             Effect::MembershipChanged { membership: members, .. } => self.membership = membership(&members),
             Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } => {}
