@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use raft_core::{
     AppendOutcome, Config, Effect, Entry, Input as CoreInput, LogIndex, Message, Payload, Persist, ProposalId,
-    ProposalOutcome, Raft, RejectReason, Restored, RoleName, Term, Time,
+    ProposalOutcome, Raft, RejectReason, Restored, RoleName, Sequence, Term, Time,
 };
 use serde::{Deserialize, Serialize};
 use sim::{
@@ -24,6 +24,8 @@ pub struct RaftCore {
     answers: Vec<Answer>,
     answers_from: LogIndex,
     log_changed_from: Option<LogIndex>,
+    /// Writes complete in the order of their numbers.
+    last_durable: Sequence,
     effects: Vec<Effect<Command>>,
 }
 
@@ -81,15 +83,19 @@ impl Subject for RaftCore {
             answers: Vec::new(),
             answers_from: LogIndex(0),
             log_changed_from: None,
+            last_durable: Sequence(0),
             effects: Vec::new(),
         })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         let input = match input {
             Input::Receive { from, message } => CoreInput::Receive { from: core_id(from), message },
             Input::Request { id, command } => CoreInput::Propose { id: proposal_id(id), command },
-            Input::Written(write) => CoreInput::Persisted { sequence: write.sequence },
+            Input::Written => {
+                self.last_durable.0 += 1;
+                CoreInput::Persisted { sequence: self.last_durable }
+            }
             Input::DeadlineReached => CoreInput::DeadlineReached,
         };
         let mut effects = std::mem::take(&mut self.effects);
@@ -199,7 +205,7 @@ impl Subject for RaftCore {
 }
 
 impl RaftCore {
-    fn carry_out(&mut self, effect: Effect<Command>, out: &mut Outputs<Self>) {
+    fn carry_out(&mut self, effect: Effect<Command>, out: &mut impl Outputs<Self>) {
         match effect {
             Effect::Send { to, message } => out.send(sim_id(to), message),
             Effect::Persist(write) => {

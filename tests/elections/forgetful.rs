@@ -1,14 +1,16 @@
 //! `raft-core` on a disk that forgets votes: a mutant that the election property must catch.
 
 use scenarios::raft_core_subject::{RaftCore, RaftDisk};
-use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote};
+use sim::{
+    Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Setup, Subject,
+    TermAndVote,
+};
 
 type Write = <RaftDisk as Disk>::Write;
 
 #[derive(Clone, Debug)]
 pub(crate) struct RaftWithForgetfulDisk {
     raft: RaftCore,
-    asked: Outputs<RaftCore>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,6 +44,31 @@ impl Disk for ForgetfulDisk {
     }
 }
 
+/// What the node wants done is wanted of the world: only its disk is another.
+struct PassedOn<'a, O>(&'a mut O);
+
+impl<O: Outputs<RaftWithForgetfulDisk>> Outputs<RaftCore> for PassedOn<'_, O> {
+    fn send(&mut self, to: NodeId, message: <RaftCore as Subject>::Message) {
+        self.0.send(to, message);
+    }
+
+    fn write(&mut self, write: Write) {
+        self.0.write(write);
+    }
+
+    fn respond(&mut self, id: RequestId, response: Response<<RaftCore as Subject>::Answer>) {
+        self.0.respond(id, response);
+    }
+
+    fn refuse(&mut self, reason: String) {
+        self.0.refuse(reason);
+    }
+
+    fn stop(&mut self, reason: String) {
+        self.0.stop(reason);
+    }
+}
+
 impl Subject for RaftWithForgetfulDisk {
     type Settings = <RaftCore as Subject>::Settings;
     type Message = <RaftCore as Subject>::Message;
@@ -53,18 +80,17 @@ impl Subject for RaftWithForgetfulDisk {
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &ForgetfulDisk) -> Result<Self, String> {
-        Ok(Self { raft: RaftCore::start(setup, &disk.0)?, asked: Outputs::new() })
+        Ok(Self { raft: RaftCore::start(setup, &disk.0)? })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         let input = match input {
             Input::Receive { from, message } => Input::Receive { from, message },
             Input::Request { id, command } => Input::Request { id, command },
-            Input::Written(write) => Input::Written(write),
+            Input::Written => Input::Written,
             Input::DeadlineReached => Input::DeadlineReached,
         };
-        self.raft.step(now_ns, input, &mut self.asked);
-        out.take_over(&mut self.asked);
+        self.raft.step(now_ns, input, &mut PassedOn(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {

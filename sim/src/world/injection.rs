@@ -119,7 +119,7 @@ impl<S: Subject> World<S> {
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
-        if let Some(deadline_ns) = self.subjects[node.index()].as_ref().and_then(S::deadline_ns) {
+        if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
             self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
         }
     }
