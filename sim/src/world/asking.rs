@@ -70,18 +70,19 @@ impl<S: Subject> World<S> {
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
         self.promises.extend(S::promise(from, to, &message));
         let kind = S::message_kind(&message);
-        let arrivals = self.links.route(from, to, kind, &mut self.counts);
-        match arrivals {
-            [Some(delay_ns), None] => {
-                self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
-            }
+        match self.links.route(from, to, kind, &mut self.counts) {
             [None, _] => {}
+            [Some(delay_ns), None] => self.post(delay_ns, from, to, kind, message),
             [Some(first_ns), Some(second_ns)] => {
-                let twin = Event::Deliver { from, to, kind, message: message.clone() };
-                self.queue.push(self.now_ns + first_ns, twin);
-                self.queue.push(self.now_ns + second_ns, Event::Deliver { from, to, kind, message });
+                self.post(first_ns, from, to, kind, message.clone());
+                self.post(second_ns, from, to, kind, message);
             }
         }
+    }
+
+    fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
+        let letter = self.mail.post(message);
+        self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, letter });
     }
 
     /// `subject` is as it was when it made its promises, but for the rest of that one step, and so is its disk.

@@ -79,13 +79,18 @@ impl<S: Subject> World<S> {
         host.downed_by = Some(fault);
         host.paused_by = None;
         self.paused = self.paused.without(node);
-        host.backlog.clear();
+        let backlog = std::mem::take(&mut host.backlog);
         host.incarnation += 1;
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);
         self.counts[FaultClass::Crash] += 1;
+        for event in backlog {
+            if let Event::Deliver { letter, .. } = event {
+                self.mail.take(letter);
+            }
+        }
         self.settle_writes(node)
     }
 

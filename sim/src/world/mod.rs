@@ -5,6 +5,7 @@ mod disks;
 mod event;
 mod host;
 mod injection;
+mod mail;
 mod requests;
 
 use std::collections::VecDeque;
@@ -12,6 +13,7 @@ use std::collections::VecDeque;
 use asking::Asking;
 use event::Event;
 use host::{Alarms, Host, NEVER};
+use mail::{Letter, Mail};
 
 use crate::checkers::Checkers;
 use crate::choices::{Choices, Kind};
@@ -36,6 +38,7 @@ pub struct World<S: Subject> {
     choices: Choices,
     now_ns: u64,
     queue: Queue<Event<S>>,
+    mail: Mail<S::Message>,
     /// `None` for a node that is down.
     subjects: Vec<Option<Box<S>>>,
     disks: Vec<S::Disk>,
@@ -92,6 +95,7 @@ impl<S: Subject> World<S> {
             choices,
             now_ns: 0,
             queue: Queue::new(),
+            mail: Mail::new(),
             subjects: NodeId::all(nodes).map(|_| None).collect(),
             disks: vec![S::Disk::default(); usize::from(nodes)],
             hosts: NodeId::all(nodes).map(host).collect(),
@@ -239,9 +243,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         match event {
-            Event::Deliver { from, to, message, .. } => self.deliver(from, to, message),
+            Event::Deliver { from, to, letter, .. } => self.deliver(from, to, letter),
             Event::Written { node, incarnation } => self.written(node, incarnation),
-            Event::Request { to, id, command } => self.request(to, id, command),
+            Event::Request { to, id, command } => self.request(to, id, *command),
             Event::Response { id, response } => {
                 self.respond(id, &response);
                 Ok(())
@@ -258,7 +262,8 @@ impl<S: Subject> World<S> {
 
     // ---- Messages ----
 
-    fn deliver(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
+    fn deliver(&mut self, from: NodeId, to: NodeId, letter: Letter) -> Result<(), Box<Violation>> {
+        let Some(message) = self.mail.take(letter) else { return Ok(()) };
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
         if !self.links.is_open(from, to) {
             self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  (cut off)", S::describe(&message)));

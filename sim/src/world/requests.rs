@@ -24,7 +24,7 @@ impl<S: Subject> World<S> {
                 let to = state.target(self.plan.nodes);
                 if let Some(delay_ns) = state.delay_ns(&self.plan.network) {
                     self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}"));
-                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
                 } else {
                     self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}  (lost)"));
                 }
@@ -71,7 +71,7 @@ impl<S: Subject> World<S> {
             let client = &mut self.clients[usize::from(id.client)];
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. });
             if is_remote && let Some(delay_ns) = client.delay_ns(&self.plan.network) {
-                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
+                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response: Box::new(response) });
             }
         }
         self.responses = responses;
