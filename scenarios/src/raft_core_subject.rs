@@ -8,8 +8,8 @@ use raft_core::{
 };
 use serde::{Deserialize, Serialize};
 use sim::{
-    AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response, Role,
-    Setup, Subject, TermAndVote,
+    AppliedDigest, Blocks, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, RequestId, Response,
+    Role, Setup, Subject, TermAndVote,
 };
 
 use crate::kv::{Answer, Command, Map, Value, Verb};
@@ -48,7 +48,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Default)]
 pub struct RaftDisk {
     term_and_vote: raft_core::TermAndVote,
-    entries: Vec<Entry<Command>>,
+    entries: Blocks<Entry<Command>>,
 }
 
 impl Subject for RaftCore {
@@ -74,7 +74,7 @@ impl Subject for RaftCore {
             max_entries_in_flight,
             ..Config::new(core_id(setup.node), NodeId::all(setup.nodes).map(core_id).collect())
         };
-        let restored = Restored { term_and_vote: disk.term_and_vote, entries: disk.entries.clone() };
+        let restored = Restored { term_and_vote: disk.term_and_vote, entries: disk.entries.iter().cloned().collect() };
         let raft = Raft::new(config, restored, Time(setup.now_ns), setup.jitter).map_err(|error| error.to_string())?;
         Ok(Self {
             raft,
@@ -271,7 +271,7 @@ impl Disk for RaftDisk {
         }
         if let Some(log) = &write.log {
             self.entries.truncate(log.first.0 as usize - 1);
-            self.entries.extend_from_slice(&log.entries);
+            self.entries.extend(log.entries.iter().cloned());
         }
     }
 

@@ -35,6 +35,7 @@ pub mod choices;
 pub mod environment;
 pub mod queue;
 
+mod blocks;
 mod campaign;
 mod clients;
 mod clock;
@@ -51,6 +52,7 @@ mod subject;
 mod trace;
 mod world;
 
+pub use blocks::Blocks;
 pub use campaign::{Campaign, CampaignReport};
 pub use choices::Choice;
 pub use failure::{Failure, FailureKind, Violation};
