@@ -118,7 +118,7 @@ impl Witness {
         &mut self,
         raft: &Raft<Command, Choice>,
         effect: &Effect<Command>,
-        out: &mut Outputs<RaftCore>,
+        out: &mut impl Outputs<RaftCore>,
     ) {
         let feature = match effect {
             Effect::Send { to, message } => self.sent(raft, *to, message),

@@ -227,7 +227,7 @@ impl<S: Subject> World<S> {
         let to = hint.unwrap_or_else(|| next_of(core, last_asked));
         self.trace.note(self.now_ns, || format!("the probe asks {to} for {command:?}"));
         if let Some(delay_ns) = client.delay_ns(&network) {
-            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id });
         if let Some(healing) = &mut self.healing {

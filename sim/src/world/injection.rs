@@ -110,13 +110,18 @@ impl<S: Subject> World<S> {
         host.downed_by = Some(fault);
         host.paused_by = None;
         self.paused = self.paused.without(node);
-        host.backlog.clear();
+        let backlog = std::mem::take(&mut host.backlog);
         host.incarnation += 1;
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);
         self.counts[FaultClass::Crash] += 1;
+        for event in backlog {
+            if let Event::Deliver { letter, .. } = event {
+                self.mail.take(letter);
+            }
+        }
         self.settle_writes(node)
     }
 
@@ -150,7 +155,7 @@ impl<S: Subject> World<S> {
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
-        if let Some(deadline_ns) = self.subjects[node.index()].as_ref().and_then(S::deadline_ns) {
+        if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
             self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
         }
     }
