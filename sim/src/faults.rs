@@ -4,7 +4,7 @@ use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
-/// A class of faults. Raft must survive each of them, in any combination.
+/// A class of faults. Raft must survive most of them, in any combination: see [`must_survive`](FaultClass::must_survive).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultClass {
@@ -30,11 +30,13 @@ pub enum FaultClass {
     ClockDrift,
     /// A node's writes take long.
     SlowDisk,
+    /// A node starts again without a part of its log that it had acknowledged: its disk lied.
+    LostLog,
 }
 
 impl FaultClass {
     /// All classes, in the order in which they are reported.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Loss,
         Self::Duplication,
         Self::Reordering,
@@ -46,7 +48,15 @@ impl FaultClass {
         Self::Pause,
         Self::ClockDrift,
         Self::SlowDisk,
+        Self::LostLog,
     ];
+
+    /// Whether Raft promises to survive it. The default scenario has no others, so that whatever goes wrong there is a
+    /// bug; and of one that is outside the contract, no more strikes than leaves a quorum with everything.
+    #[must_use]
+    pub fn must_survive(self) -> bool {
+        self != Self::LostLog
+    }
 
     /// What it does, in a sentence.
     #[must_use]
@@ -63,6 +73,7 @@ impl FaultClass {
             Self::Pause => "a node stands still for a while",
             Self::ClockDrift => "a node's clock runs fast or slow",
             Self::SlowDisk => "a node's writes take long for a while",
+            Self::LostLog => "a node starts again without entries that it had acknowledged (outside Raft's contract)",
         }
     }
 
@@ -88,6 +99,7 @@ impl FaultClass {
             Self::Pause => "pause",
             Self::ClockDrift => "clock_drift",
             Self::SlowDisk => "slow_disk",
+            Self::LostLog => "lost_log",
         }
     }
 }

@@ -35,6 +35,7 @@ pub mod choices;
 pub mod environment;
 pub mod queue;
 
+mod blocks;
 mod campaign;
 mod clients;
 mod clock;
@@ -56,6 +57,7 @@ mod totals;
 mod trace;
 mod world;
 
+pub use blocks::Blocks;
 pub use campaign::{Campaign, CampaignReport};
 pub use choices::Choice;
 pub use coverage::{RUNS_THAT_MEET_ALL, never_met};

@@ -150,7 +150,7 @@ fn draw_faults(choice: &mut Choice, on: &[FaultClass], nodes: u8, duration_ns: u
         .copied()
         .filter(|class| match class {
             FaultClass::Partition | FaultClass::OneWayPartition => is_cuttable,
-            FaultClass::Crash | FaultClass::Pause | FaultClass::SlowDisk => true,
+            FaultClass::Crash | FaultClass::Pause | FaultClass::SlowDisk | FaultClass::LostLog => true,
             _ => false,
         })
         .collect();
@@ -180,6 +180,9 @@ fn draw_fault(choice: &mut Choice, class: FaultClass, nodes: u8, tempo_ns: u64) 
             Fault::OneWayPartition { from, to: if to.is_empty() { others } else { to }, for_ns: lasts_ns }
         }
         FaultClass::Pause => Fault::Pause { nodes: some_nodes(choice, nodes), for_ns: lasts_ns },
+        FaultClass::LostLog => {
+            Fault::LoseLog { node: NodeId(choice.below(u64::from(nodes)) as u8), down_ns: lasts_ns / 8 }
+        }
         FaultClass::SlowDisk => Fault::SlowDisk {
             nodes: some_nodes(choice, nodes),
             extra_ns: choice.within((tempo_ns / 20, tempo_ns)),

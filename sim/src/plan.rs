@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::heal::Heal;
-use crate::node::{MAX_NODES, NodeSet};
+use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::TimedOperation;
 
 /// What one run is given. Times are nanoseconds of the world's clock, from the start of the run.
@@ -132,6 +132,15 @@ pub enum Fault {
         /// How long.
         for_ns: u64,
     },
+    /// The node crashes, and starts again without the end of its log: its disk lied when it said that it was durable.
+    ///
+    /// Strikes only where a quorum of the others has all that is committed.
+    LoseLog {
+        /// Which.
+        node: NodeId,
+        /// How long it is down.
+        down_ns: u64,
+    },
     /// The nodes' writes take up to `extra_ns` longer.
     SlowDisk {
         /// Which.
@@ -206,6 +215,11 @@ impl<Settings> Plan<Settings> {
             }
         }
         for TimedFault { at_ns, fault } in &self.faults {
+            if let Fault::LoseLog { node, .. } = fault
+                && !all.contains(*node)
+            {
+                return wrong("faults", format!("there is no {node}"));
+            }
             let extra_ns = if let Fault::SlowDisk { extra_ns, .. } = fault { *extra_ns } else { 0 };
             if let Some(time_ns) = [*at_ns, extra_ns].into_iter().find(|time_ns| *time_ns > LONGEST_NS) {
                 return wrong("faults", format!("{time_ns} is above {LONGEST_NS}"));

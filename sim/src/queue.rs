@@ -7,11 +7,11 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// log2 of a bucket's width in nanoseconds: 16 µs.
-const BUCKET_BITS: u32 = 14;
-/// The calendar covers 4096 buckets, 67 ms.
-const BUCKETS: u64 = 4096;
-const WORDS: usize = BUCKETS as usize / 64;
+/// log2 of a bucket's width in nanoseconds: 262 µs. Wide enough that the calendar stays in the nearest cache, narrow
+/// enough that a bucket seldom holds more than a few events.
+const BUCKET_BITS: u32 = 18;
+/// The calendar covers as many buckets as a bitmap has bits: 34 ms.
+const BUCKETS: u64 = u128::BITS as u64;
 const NONE: u32 = u32::MAX;
 
 /// A priority queue of events by time in nanoseconds; first in, first out where times are equal.
@@ -22,23 +22,22 @@ pub struct Queue<T> {
     slots: Vec<Slot<T>>,
     free: u32,
     /// The first and the last slot of each bucket's list, which is sorted.
-    buckets: Box<[(u32, u32)]>,
-    /// Which buckets hold something, and which words of that bitmap do.
-    occupied: [u64; WORDS],
-    occupied_words: u64,
+    buckets: [(u32, u32); BUCKETS as usize],
+    /// Which buckets hold something.
+    occupied: u128,
     /// The bucket of the last event popped; the calendar covers `BUCKETS` from here on.
     base: u64,
     near: usize,
     far: BinaryHeap<Reverse<(u64, u64, u32)>>,
     /// The earliest time in the heap; `u64::MAX` where it is empty.
     far_ns: u64,
-    pushed: u64,
+    /// How many events have gone through the heap, which keeps no order of its own among equal times.
+    pushed_far: u64,
 }
 
 #[derive(Clone, Debug)]
 struct Slot<T> {
     at_ns: u64,
-    order: u64,
     next: u32,
     item: Option<T>,
 }
@@ -56,14 +55,13 @@ impl<T> Queue<T> {
         Self {
             slots: Vec::with_capacity(64),
             free: NONE,
-            buckets: vec![(NONE, NONE); BUCKETS as usize].into_boxed_slice(),
-            occupied: [0; WORDS],
-            occupied_words: 0,
+            buckets: [(NONE, NONE); BUCKETS as usize],
+            occupied: 0,
             base: 0,
             near: 0,
             far: BinaryHeap::new(),
             far_ns: u64::MAX,
-            pushed: 0,
+            pushed_far: 0,
         }
     }
 
@@ -81,15 +79,14 @@ impl<T> Queue<T> {
 
     /// Adds `item` at `at_ns`, behind whatever is there already.
     pub fn push(&mut self, at_ns: u64, item: T) {
-        self.pushed += 1;
-        let order = self.pushed;
-        let slot = self.fill_slot(Slot { at_ns, order, next: NONE, item: Some(item) });
+        let slot = self.fill_slot(Slot { at_ns, next: NONE, item: Some(item) });
         let bucket = at_ns >> BUCKET_BITS;
         debug_assert!(bucket >= self.base, "an event in the past");
         if bucket < self.base + BUCKETS {
             self.link(bucket, slot);
         } else {
-            self.far.push(Reverse((at_ns, order, slot)));
+            self.pushed_far += 1;
+            self.far.push(Reverse((at_ns, self.pushed_far, slot)));
             self.far_ns = self.far_ns.min(at_ns);
         }
     }
@@ -130,10 +127,7 @@ impl<T> Queue<T> {
         self.free = head;
         self.near -= 1;
         if head == tail {
-            self.occupied[bucket / 64] &= !(1 << (bucket % 64));
-            if self.occupied[bucket / 64] == 0 {
-                self.occupied_words &= !(1 << (bucket / 64));
-            }
+            self.occupied &= !(1 << bucket);
         }
         self.advance(at_ns >> BUCKET_BITS);
         item.map(|item| (at_ns, item))
@@ -172,18 +166,19 @@ impl<T> Queue<T> {
         place
     }
 
-    /// Puts a slot into its bucket's sorted list.
+    /// Puts a slot into its bucket's sorted list, behind those of its time: what comes from the heap comes before
+    /// anything is pushed into the bucket.
     fn link(&mut self, bucket: u64, slot: u32) {
         let bucket = (bucket % BUCKETS) as usize;
-        let key = self.key(slot);
+        let at_ns = self.slots[slot as usize].at_ns;
         let (head, tail) = self.buckets[bucket];
         let mut previous = NONE;
         let mut next = head;
-        if head != NONE && self.key(tail) < key {
+        if head != NONE && self.slots[tail as usize].at_ns <= at_ns {
             // The usual case of a full bucket, many events of one instant, needs no search.
             (previous, next) = (tail, NONE);
         }
-        while next != NONE && self.key(next) < key {
+        while next != NONE && self.slots[next as usize].at_ns <= at_ns {
             previous = next;
             next = self.slots[next as usize].next;
         }
@@ -196,29 +191,15 @@ impl<T> Queue<T> {
         if next == NONE {
             self.buckets[bucket].1 = slot;
         }
-        self.occupied[bucket / 64] |= 1 << (bucket % 64);
-        self.occupied_words |= 1 << (bucket / 64);
+        self.occupied |= 1 << bucket;
         self.near += 1;
-    }
-
-    fn key(&self, slot: u32) -> (u64, u64) {
-        let slot = &self.slots[slot as usize];
-        (slot.at_ns, slot.order)
     }
 
     /// The first occupied bucket at or after `base`, around the ring. There must be one.
     fn first_occupied(&self) -> usize {
-        let start = (self.base % BUCKETS) as usize;
-        let word = start / 64;
-        let rest = self.occupied[word] & (u64::MAX << (start % 64));
-        if rest != 0 {
-            return word * 64 + rest.trailing_zeros() as usize;
-        }
-        // Words after this one first, then around; this one's early buckets come last.
-        let later = self.occupied_words & (u64::MAX << word) & !(1 << word);
-        let words = if later != 0 { later } else { self.occupied_words };
-        let word = words.trailing_zeros() as usize;
-        word * 64 + self.occupied[word].trailing_zeros() as usize
+        let start = (self.base % BUCKETS) as u32;
+        let ahead = self.occupied.rotate_right(start).trailing_zeros();
+        (u64::from(start + ahead) % BUCKETS) as usize
     }
 }
 

@@ -1,6 +1,5 @@
 //! The protocol under test.
 
-use std::collections::VecDeque;
 use std::fmt::Debug;
 
 use serde::Serialize;
@@ -51,7 +50,7 @@ pub trait Subject: Sized {
     fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String>;
 
     /// Takes one input at `now_ns` on the node's own clock.
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>);
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>);
 
     /// When the node wants to be stepped with [`Input::DeadlineReached`] if nothing happens before, on its own clock.
     fn deadline_ns(&self) -> Option<u64>;
@@ -152,6 +151,13 @@ pub trait Disk: Clone + Default + Debug {
         None
     }
 
+    /// Loses every entry after `kept` although they were durable. Returns whether there was any; a disk that cannot do
+    /// this, as by default, never does.
+    fn lose_log_after(&mut self, kept: u64) -> bool {
+        let _ = kept;
+        false
+    }
+
     /// The term and vote of a Raft, as they would be found after a crash.
     fn term_and_vote(&self) -> Option<TermAndVote> {
         None
@@ -203,7 +209,7 @@ pub enum Input<S: Subject> {
         operation: Operation,
     },
     /// The oldest write under way is durable now.
-    Written(<S::Disk as Disk>::Write),
+    Written,
     /// The node's clock reached its deadline.
     DeadlineReached,
 }
@@ -236,88 +242,26 @@ pub enum Response<Answer> {
     NoEffect,
 }
 
-/// What a node wants done, in order.
-#[derive(Clone, Debug)]
-pub struct Outputs<S: Subject> {
-    queue: VecDeque<Output<S>>,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) enum Output<S: Subject> {
-    Send { to: NodeId, message: S::Message },
-    Write(<S::Disk as Disk>::Write),
-    Respond { id: RequestId, response: Response<S::Answer> },
-    Exercised(u8),
-    Refused(String),
-    Stopped(String),
-}
-
-impl<S: Subject> Outputs<S> {
-    /// An empty queue, for those who step a subject themselves.
-    #[must_use]
-    pub fn new() -> Self {
-        Self { queue: VecDeque::new() }
-    }
-
+/// What a node wants done: each is carried out while the node asks for it, in that order.
+pub trait Outputs<S: Subject> {
     /// Sends `message` to `to`.
-    pub fn send(&mut self, to: NodeId, message: S::Message) {
-        self.queue.push_back(Output::Send { to, message });
-    }
+    fn send(&mut self, to: NodeId, message: S::Message);
 
-    /// Starts a write. It completes later, after those started before it, with [`Input::Written`].
-    pub fn write(&mut self, write: <S::Disk as Disk>::Write) {
-        self.queue.push_back(Output::Write(write));
-    }
+    /// Starts a write. It completes later, after those started before it, with [`Input::Written`]. Before that no message
+    /// may promise what it stores, however fast the disk is.
+    fn write(&mut self, write: <S::Disk as Disk>::Write);
 
     /// Answers a request.
-    pub fn respond(&mut self, id: RequestId, response: Response<S::Answer>) {
-        self.queue.push_back(Output::Respond { id, response });
-    }
+    fn respond(&mut self, id: RequestId, response: Response<S::Answer>);
 
     /// The step exercised the feature of this index in [`Subject::FEATURES`].
-    pub fn exercised(&mut self, feature: u8) {
-        self.queue.push_back(Output::Exercised(feature));
-    }
+    fn exercised(&mut self, feature: u8);
 
     /// The node refuses what another node sent. No node of the simulation lies, so this is a failure.
-    pub fn refuse(&mut self, reason: String) {
-        self.queue.push_back(Output::Refused(reason));
-    }
+    fn refuse(&mut self, reason: String);
 
     /// The node found itself broken and stops: reported as a crash.
-    pub fn stop(&mut self, reason: String) {
-        self.queue.push_back(Output::Stopped(reason));
-    }
-
-    /// Takes over all that another subject, wrapped by this one, wants done.
-    pub fn take_over<T>(&mut self, inner: &mut Outputs<T>)
-    where
-        T: Subject<Message = S::Message, Answer = S::Answer>,
-        T::Disk: Disk<Write = <S::Disk as Disk>::Write>,
-    {
-        self.queue.extend(inner.queue.drain(..).map(|output| match output {
-            Output::Send { to, message } => Output::Send { to, message },
-            Output::Write(write) => Output::Write(write),
-            Output::Respond { id, response } => Output::Respond { id, response },
-            Output::Exercised(feature) => Output::Exercised(feature),
-            Output::Refused(reason) => Output::Refused(reason),
-            Output::Stopped(reason) => Output::Stopped(reason),
-        }));
-    }
-
-    pub(crate) fn next(&mut self) -> Option<Output<S>> {
-        self.queue.pop_front()
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.queue.clear();
-    }
-}
-
-impl<S: Subject> Default for Outputs<S> {
-    fn default() -> Self {
-        Self::new()
-    }
+    fn stop(&mut self, reason: String);
 }
 
 /// The role of a Raft node.

@@ -208,7 +208,7 @@ impl Puppet {
         })
     }
 
-    fn act(&mut self, act: Act, out: &mut Outputs<Self>) {
+    fn act(&mut self, act: Act, out: &mut impl Outputs<Self>) {
         match act {
             Act::Votes(term, voted_for) => out.write(PaperWrite::TermAndVote(TermAndVote { term, voted_for })),
             Act::Stores(from, terms) => {
@@ -275,7 +275,7 @@ impl Subject for Puppet {
         Ok(Self { node, shown, next_act: Self::next_act(node, now_ns), follower: None })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         if let Input::DeadlineReached = input
             && let Some(act) = self.next_act
         {

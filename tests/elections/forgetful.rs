@@ -2,13 +2,13 @@
 
 use scenarios::raft_core_subject::{RaftCore, RaftDisk};
 use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote};
+use tests::PassedOn;
 
 type Write = <RaftDisk as Disk>::Write;
 
 #[derive(Clone, Debug)]
 pub(crate) struct RaftWithForgetfulDisk {
     raft: RaftCore,
-    asked: Outputs<RaftCore>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -53,19 +53,18 @@ impl Subject for RaftWithForgetfulDisk {
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &ForgetfulDisk) -> Result<Self, String> {
-        Ok(Self { raft: RaftCore::start(setup, &disk.0)?, asked: Outputs::new() })
+        Ok(Self { raft: RaftCore::start(setup, &disk.0)? })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         let input = match input {
             Input::Receive { from, message } => Input::Receive { from, message },
             Input::Request { id, command } => Input::Request { id, command },
-            Input::Written(write) => Input::Written(write),
+            Input::Written => Input::Written,
             Input::DeadlineReached => Input::DeadlineReached,
             Input::Operate { operation } => Input::Operate { operation },
         };
-        self.raft.step(now_ns, input, &mut self.asked);
-        out.take_over(&mut self.asked);
+        self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::{Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject};
+use tests::PassedOn;
 
 /// What the servers stop doing after a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +35,6 @@ pub(crate) struct Flawed {
     flaw: Flaw,
     since_ns: u64,
     now_ns: u64,
-    outputs: Outputs<RaftCore>,
 }
 
 impl Flawed {
@@ -74,10 +74,10 @@ impl Subject for Flawed {
         let (settings, flaw, since_ns) = settings;
         let flaw = *Flaw::ALL.iter().find(|known| **known as u8 == *flaw).ok_or("no such flaw")?;
         let raft = RaftCore::start(Setup { node, nodes, members, now_ns, settings, jitter }, disk)?;
-        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns, outputs: Outputs::new() })
+        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         self.now_ns = now_ns;
         if self.ignores(&input) {
             return;
@@ -86,11 +86,10 @@ impl Subject for Flawed {
             Input::Receive { from, message } => Input::Receive { from, message },
             Input::Request { id, command } => Input::Request { id, command },
             Input::Operate { operation } => Input::Operate { operation },
-            Input::Written(write) => Input::Written(write),
+            Input::Written => Input::Written,
             Input::DeadlineReached => Input::DeadlineReached,
         };
-        self.raft.step(now_ns, input, &mut self.outputs);
-        out.take_over(&mut self.outputs);
+        self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {

@@ -3,12 +3,12 @@
 use scenarios::kv::{Command, Verb};
 use scenarios::raft_core_subject::RaftCore;
 use sim::{Access, Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Response, Setup, Subject};
+use tests::PassedOn;
 
 /// Who answers at once: the leader as far as it knows, or any server.
 #[derive(Clone, Debug)]
 pub(crate) struct HastyReader<const ANY_SERVER: bool> {
     raft: RaftCore,
-    asked: Outputs<RaftCore>,
 }
 
 impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
@@ -22,10 +22,10 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
-        Ok(Self { raft: RaftCore::start(setup, disk)?, asked: Outputs::new() })
+        Ok(Self { raft: RaftCore::start(setup, disk)? })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         let input = match input {
             Input::Request { id, command } if command.verb == Verb::View && (ANY_SERVER || self.raft.is_leader()) => {
                 let answer = self.raft.map().clone().apply(&command);
@@ -33,11 +33,10 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
             }
             Input::Receive { from, message } => Input::Receive { from, message },
             Input::Request { id, command } => Input::Request { id, command },
-            Input::Written(write) => Input::Written(write),
+            Input::Written => Input::Written,
             Input::DeadlineReached => Input::DeadlineReached,
         };
-        self.raft.step(now_ns, input, &mut self.asked);
-        out.take_over(&mut self.asked);
+        self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {

@@ -246,7 +246,7 @@ impl Subject for Idle {
         Ok(Self(*setup.settings))
     }
 
-    fn step(&mut self, _: u64, _: Input<Self>, _: &mut Outputs<Self>) {}
+    fn step(&mut self, _: u64, _: Input<Self>, _: &mut impl Outputs<Self>) {}
 
     fn deadline_ns(&self) -> Option<u64> {
         None

@@ -59,7 +59,7 @@ impl Subject for Clerk {
     }
 
     /// First all vote, for one leader after the other; then these lead.
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         match input {
             Input::Operate { operation } => self.asked.push(operation),
             Input::DeadlineReached if now_ns < 10 => {

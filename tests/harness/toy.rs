@@ -102,7 +102,7 @@ impl Subject for Toy {
         Ok(Self { node, nodes, habit, deadline_ns, steps: 0, role: Role::Follower })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         self.steps += 1;
         let others = NodeId::all(self.nodes).filter(|node| *node != self.node);
         match (input, self.habit) {

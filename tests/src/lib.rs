@@ -1,6 +1,9 @@
-//! What several test targets share: servers turned by hand, and how properties are checked.
+//! What several test targets share: servers turned by hand, subjects around subjects, and how properties are checked.
 
 pub mod by_hand;
+mod passed_on;
+
+pub use passed_on::PassedOn;
 
 use proptest::test_runner::{Config, RngSeed};
 use sim::environment::Environment;

@@ -59,7 +59,11 @@ pub(super) fn text<S: Subject>(
     );
     let counted = |name: &str, count| format!("{:<18} {:>12}", name.replace('_', " "), grouped(count));
     let faults = scenario.faults.iter().map(|class| counted(class.name(), totals.faults[*class]));
-    let features = S::FEATURES.iter().enumerate().map(|(feature, name)| counted(name, totals.features.of(feature)));
+    let features = S::FEATURES
+        .iter()
+        .enumerate()
+        .filter(|(feature, name)| scenario.features.contains(name) || totals.features.of(*feature) > 0)
+        .map(|(feature, name)| counted(name, totals.features.of(feature)));
     for (label, counts) in [("faults", faults.collect::<Vec<_>>()), ("features", features.collect())] {
         for (place, pair) in counts.chunks(2).enumerate() {
             row(if place == 0 { label } else { "" }, pair.join("    ").trim_end().to_owned());

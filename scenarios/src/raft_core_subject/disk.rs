@@ -30,6 +30,8 @@ pub struct RaftDisk {
     taken: Option<Arc<TakenSnapshot>>,
     /// One on its way from a leader.
     staged: Option<(Arc<Snapshot>, Vec<u8>)>,
+    /// It has lost entries that it had said were durable.
+    has_lied: bool,
 }
 
 impl RaftDisk {
@@ -41,6 +43,11 @@ impl RaftDisk {
             entries: self.entries.clone(),
             staged: self.staged.as_ref().map(|(snapshot, bytes)| (snapshot.clone(), bytes.len() as u64)),
         }
+    }
+
+    /// Whether it has lost entries that it had said were durable.
+    pub(super) fn has_lied(&self) -> bool {
+        self.has_lied
     }
 
     pub(super) fn snapshot(&self) -> Option<&(Arc<Snapshot>, Arc<[u8]>)> {
@@ -120,6 +127,15 @@ impl Disk for RaftDisk {
         }
         let is_any = torn.term_and_vote.is_some() || torn.snapshot.is_some() || torn.log.is_some();
         is_any.then_some(Write::Persist(torn))
+    }
+
+    fn lose_log_after(&mut self, kept: u64) -> bool {
+        let snapshot = self.snapshot.as_ref().map_or(0, |(snapshot, _)| snapshot.last.index.0);
+        let count = (kept.max(snapshot) - self.base.index.0) as usize;
+        let is_any = count < self.entries.len();
+        self.entries.truncate(count);
+        self.has_lied |= is_any;
+        is_any
     }
 
     fn term_and_vote(&self) -> Option<TermAndVote> {

@@ -58,6 +58,8 @@ features! {
     LostRead "lost_reads",
     /// A leader took no proposal because too much was uncommitted.
     Backpressure "backpressure",
+    /// A server learned that it had lost what it had acknowledged, and stopped.
+    LostLog "lost_logs",
 }
 
 /// Notices features from outside, by the inputs and effects of each step.
@@ -116,12 +118,13 @@ impl Witness {
         &mut self,
         raft: &Raft<Command, Choice>,
         effect: &Effect<Command>,
-        out: &mut Outputs<RaftCore>,
+        out: &mut impl Outputs<RaftCore>,
     ) {
         let feature = match effect {
             Effect::Send { to, message } => self.sent(raft, *to, message),
             Effect::RoleChanged { term, role, leader } => self.role_changed(*term, *role, *leader),
             Effect::MembershipChanged { index, membership } => self.membership_changed(raft, *index, membership),
+            Effect::Fatal(raft_core::FatalError::LogLost { .. }) => Some(Feature::LostLog),
             Effect::RestoreSnapshot(_) => Some(Feature::SnapshotInstalled),
             Effect::Persist(write) if write.snapshot.is_some() => match write.snapshot.as_deref() {
                 Some(raft_core::SnapshotWrite::Taken { .. }) => Some(Feature::SnapshotTaken),

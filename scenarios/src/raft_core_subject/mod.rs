@@ -10,8 +10,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use raft_core::{
-    AppendOutcome, Effect, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload, Persist,
-    ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Snapshot, SnapshotWrite, Time,
+    AppendOutcome, Effect, FatalError, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload,
+    Persist, ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite,
+    Time,
 };
 use sim::{
     Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
@@ -43,7 +44,15 @@ pub struct RaftCore {
     snapshot_every: Option<u64>,
     /// A snapshot that is being written, or that the core is being told of.
     taking: Option<Arc<TakenSnapshot>>,
+    /// The core's last write before that of the snapshot, while that one is under way.
+    snapshot_follows: Option<Sequence>,
+    /// The last write that the core asked for, and the last of them that completed: writes complete in order.
+    last_asked: Sequence,
+    last_durable: Sequence,
     promotes: bool,
+    /// The disk has lied: that the leader finds out, and the core stops, is as it should be.
+    has_lied: bool,
+    is_retired: bool,
     log_changed_from: Option<LogIndex>,
     /// The core's, in the simulator's words.
     membership: Membership,
@@ -107,7 +116,12 @@ impl Subject for RaftCore {
             staged: disk.staged_bytes().to_vec(),
             snapshot_every: setup.settings.snapshots.map(|(every, _)| every),
             taking: None,
+            snapshot_follows: None,
+            last_asked: Sequence(0),
+            last_durable: Sequence(0),
             promotes: setup.settings.promotes,
+            has_lied: disk.has_lied(),
+            is_retired: false,
             log_changed_from: None,
             features: features::Witness::new(config.priority),
             effects: Vec::new(),
@@ -115,9 +129,12 @@ impl Subject for RaftCore {
         })
     }
 
-    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut Outputs<Self>) {
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
+        if self.is_retired {
+            return;
+        }
         // Not in the step that applied the last entry: whoever watches is shown an entry before it goes.
-        if !matches!(input, Input::Written(_)) {
+        if !matches!(input, Input::Written) {
             self.take_snapshot_if_due(out);
         }
         let mut next = self.core_input(input);
@@ -250,22 +267,26 @@ impl RaftCore {
             Input::Operate { operation: Operation::ChangeMembership { voters, learners } } => {
                 CoreInput::ChangeMembership { id: OPERATION, changes: self.changes_to(voters, learners) }
             }
-            Input::Written(Write::Persist(write)) => CoreInput::Persisted { sequence: write.sequence },
-            Input::Written(Write::Snapshot(taken)) => {
-                // One that the leader sent may have come in between.
-                let is_latest = self.raft.snapshot().is_none_or(|latest| latest.last.index < taken.last_index);
-                if !is_latest {
-                    self.taking = None;
-                    return None;
-                }
-                let (size, checksum) = (taken.bytes.len() as u64, snapshot::checksum(&taken.bytes));
-                CoreInput::SnapshotTaken { last_index: taken.last_index, size, checksum }
-            }
+            Input::Written => return self.written(),
             Input::DeadlineReached => CoreInput::DeadlineReached,
         })
     }
 
-    fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut Outputs<Self>) {
+    /// What the core is told of the oldest write under way, which is durable now.
+    fn written(&mut self) -> Option<CoreInput<Command>> {
+        if self.snapshot_follows.take_if(|before| *before == self.last_durable).is_none() {
+            self.last_durable.0 += 1;
+            return Some(CoreInput::Persisted { sequence: self.last_durable });
+        }
+        // One that the leader sent may have come in between.
+        let latest = self.raft.snapshot().map(|latest| latest.last.index);
+        self.taking.take_if(|taken| latest.is_some_and(|latest| latest >= taken.last_index));
+        let taken = self.taking.as_ref()?;
+        let (size, checksum) = (taken.bytes.len() as u64, snapshot::checksum(&taken.bytes));
+        Some(CoreInput::SnapshotTaken { last_index: taken.last_index, size, checksum })
+    }
+
+    fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
         self.features.before(&self.raft, &input);
         let mut effects = std::mem::take(&mut self.effects);
         if let Err(error) = self.raft.step(now, input, &mut effects) {
@@ -278,7 +299,7 @@ impl RaftCore {
         self.effects = effects;
     }
 
-    fn carry_out(&mut self, effect: Effect<Command>, out: &mut Outputs<Self>) {
+    fn carry_out(&mut self, effect: Effect<Command>, out: &mut impl Outputs<Self>) {
         match effect {
             Effect::Send { to, message } => out.send(sim_id(to), message),
             Effect::Persist(write) => self.persist(write, out),
@@ -295,16 +316,16 @@ impl RaftCore {
                 }
             }
             Effect::ReadOutcome { id, outcome } => self.end_read(request_id(id.0), outcome, out),
-            Effect::FollowerLostLog { follower, .. } => {
-                out.refuse(format!("{follower:?} has lost what it acknowledged"));
-            }
+            // The follower stops; where it is innocent, that is a crash.
+            Effect::FollowerLostLog { .. } => {}
+            Effect::Fatal(FatalError::LogLost { .. }) if self.has_lied => self.is_retired = true,
             Effect::Fatal(error) => out.stop(error.to_string()),
             Effect::MembershipChanged { membership: members, .. } => self.membership = membership(&members),
             Effect::TransferOutcome { .. } | Effect::RoleChanged { .. } => {}
         }
     }
 
-    fn persist(&mut self, write: Persist<Command>, out: &mut Outputs<Self>) {
+    fn persist(&mut self, write: Persist<Command>, out: &mut impl Outputs<Self>) {
         let mut changed_from = write.log.as_ref().map(|log| log.first);
         match write.snapshot.as_deref() {
             None => {}
@@ -326,6 +347,7 @@ impl RaftCore {
         if let Some(first) = changed_from {
             self.log_changed_from = Some(self.log_changed_from.map_or(first, |from| from.min(first)));
         }
+        self.last_asked = write.sequence;
         out.write(Write::Persist(write));
     }
 
@@ -347,7 +369,7 @@ impl RaftCore {
     }
 
     /// The state machine of the snapshot that the leader sent takes the place of this node's own.
-    fn restore(&mut self, snapshot: &Snapshot, out: &mut Outputs<Self>) {
+    fn restore(&mut self, snapshot: &Snapshot, out: &mut impl Outputs<Self>) {
         let id = snapshot.id();
         let bytes = self.shelf.part(id, 0, id.size);
         let restored = bytes.ok_or_else(|| "its bytes are gone".to_owned()).and_then(|bytes| restore(snapshot, &bytes));
@@ -360,18 +382,19 @@ impl RaftCore {
         }
     }
 
-    fn take_snapshot_if_due(&mut self, out: &mut Outputs<Self>) {
+    fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
         let Some(every) = self.snapshot_every else { return };
         let last_index = self.raft.last_applied();
         let previous = self.raft.snapshot().map_or(0, |snapshot| snapshot.last.index.0);
         if self.taking.is_none() && last_index.0 >= previous + every {
             let taken = Arc::new(TakenSnapshot { last_index, bytes: snapshot::encode(&self.map, self.applied) });
             self.taking = Some(taken.clone());
+            self.snapshot_follows = Some(self.last_asked);
             out.write(Write::Snapshot(taken));
         }
     }
 
-    fn end_read(&mut self, id: RequestId, outcome: ReadOutcome, out: &mut Outputs<Self>) {
+    fn end_read(&mut self, id: RequestId, outcome: ReadOutcome, out: &mut impl Outputs<Self>) {
         let Some(place) = self.reads.iter().position(|(read, _)| *read == id) else { return };
         let (_, key) = self.reads.swap_remove(place);
         let response = match outcome {

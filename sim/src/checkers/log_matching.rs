@@ -4,6 +4,9 @@
 //! By induction this holds if, over all logs and all time, an index and a term determine the entry and the term
 //! of the entry before it. That is one look-up for each entry that is appended anywhere.
 
+use std::collections::BTreeMap;
+
+use crate::blocks::Blocks;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::LogEntry;
@@ -13,14 +16,10 @@ const NAME: &str = "log_matching";
 /// Remembers every entry that ever stood in a log.
 #[derive(Clone, Debug, Default)]
 pub struct LogMatching {
-    /// By index, from 1: the entries of different terms that were seen there. Almost always one.
-    seen: Vec<Seen>,
-}
-
-#[derive(Clone, Debug)]
-struct Seen {
-    first: Link,
-    others: Vec<Link>,
+    /// By index, from 1: the first entry that was seen there.
+    first: Blocks<Link>,
+    /// By index: the entries of other terms. Almost always none.
+    others: BTreeMap<u64, Vec<Link>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,22 +41,21 @@ impl LogMatching {
         previous_term: u64,
     ) -> Result<bool, Box<Violation>> {
         let link = Link { entry, previous_term };
-        let place = (index - 1) as usize;
-        let Some(seen) = self.seen.get_mut(place) else {
-            debug_assert_eq!(place, self.seen.len(), "logs have no holes");
-            self.seen.push(Seen { first: link, others: Vec::new() });
-            return Ok(true);
-        };
-        if seen.first == link {
-            return Ok(false);
-        }
-        let same_term = std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == entry.term);
-        match same_term {
+        match self.first.get((index - 1) as usize) {
+            Some(first) if *first == link => return Ok(false),
+            Some(_) => {}
             None => {
-                seen.others.push(link);
+                debug_assert_eq!(index - 1, self.first.len() as u64, "logs have no holes");
+                self.first.push(link);
+                return Ok(true);
+            }
+        }
+        match self.of_term(index, entry.term) {
+            None => {
+                self.others.entry(index).or_default().push(link);
                 Ok(true)
             }
-            Some(known) if *known == link => Ok(false),
+            Some(known) if known == link => Ok(false),
             Some(known) if known.entry != entry => Err(Violation::new(
                 NAME,
                 format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term),
@@ -73,18 +71,20 @@ impl LogMatching {
         }
     }
 
+    /// The entry of `term` that was seen at `index`.
+    fn of_term(&self, index: u64, term: u64) -> Option<Link> {
+        let first = self.first.get((index - 1) as usize);
+        let others = self.others.get(&index).into_iter().flatten();
+        first.into_iter().chain(others).find(|known| known.entry.term == term).copied()
+    }
+
     /// Whether every log whose entry at `last_index` is of `last_term` holds an entry of `term` at `index`.
     pub(super) fn holds(&self, (mut last_index, mut last_term): (u64, u64), (index, term): (u64, u64)) -> bool {
         if last_index < index {
             return false;
         }
         while last_index > index {
-            let Some(seen) = self.seen.get((last_index - 1) as usize) else { return false };
-            let Some(link) =
-                std::iter::once(&seen.first).chain(&seen.others).find(|known| known.entry.term == last_term)
-            else {
-                return false;
-            };
+            let Some(link) = self.of_term(last_index, last_term) else { return false };
             last_term = link.previous_term;
             last_index -= 1;
         }

@@ -218,12 +218,12 @@ impl Memberships {
         self.committed.last().map(|(_, membership)| *membership)
     }
 
-    /// What `node` goes by, unless that has been replaced by what is committed: then the node will learn better.
+    /// What `node` goes by, if that may still be decided by: its entry may yet be committed, beyond the first `committed`
+    /// ones that are. What is committed in its place, or after it, will teach the node better.
     #[must_use]
-    pub fn not_outdated(&self, node: NodeId) -> Option<Membership> {
+    pub fn open(&self, node: NodeId, committed: u64) -> Option<Membership> {
         let (index, membership) = self.nodes[node.index()].logged.last()?;
-        let (committed, _) = self.committed.last()?;
-        (index >= committed).then_some(*membership)
+        (*index > committed).then_some(*membership)
     }
 
     /// Whether `node` votes in a configuration of its log that may yet turn out to be the last one, as far as it knows

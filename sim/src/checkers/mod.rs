@@ -508,6 +508,26 @@ impl Checkers {
         Ok(())
     }
 
+    /// Whether all that `node`'s disk holds is committed, and on the disks of a quorum without it, by all configurations
+    /// that count.
+    pub(crate) fn can_do_without(&self, node: NodeId, disks: &[impl Disk]) -> bool {
+        let committed = self.state_machine_safety.log();
+        let last = committed.len() as u64;
+        // What is not committed yet may soon be, on the strength of what this node said.
+        if disks[node.index()].last_index() > last {
+            return false;
+        }
+        // With Log Matching, the last of them answers for all before it.
+        let holds_all = |other: &NodeId| {
+            let disk = &disks[other.index()];
+            disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
+        };
+        let all = NodeSet::all(self.nodes.len() as u8);
+        let others = NodeId::all(self.nodes.len() as u8).filter(|other| *other != node);
+        let holders = others.filter(holds_all).fold(NodeSet::default(), NodeSet::with);
+        self.current_memberships(all).iter().all(|membership| membership.is_quorum(holders))
+    }
+
     /// Changes whenever any node goes by another configuration, or another is committed.
     pub(crate) fn membership_changes(&self) -> u64 {
         self.memberships.changes()
@@ -519,7 +539,8 @@ impl Checkers {
         let nodes = NodeId::all(self.nodes.len() as u8).filter(|node| nodes.contains(*node));
         match self.memberships.latest_committed() {
             Some(latest) if !self.memberships.is_empty() => {
-                nodes.filter_map(|node| self.memberships.not_outdated(node)).chain([latest]).collect()
+                let committed = self.state_machine_safety.log().len() as u64;
+                nodes.filter_map(|node| self.memberships.open(node, committed)).chain([latest]).collect()
             }
             _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
         }

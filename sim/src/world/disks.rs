@@ -8,26 +8,16 @@ use crate::node::NodeId;
 use crate::subject::{Disk, Input, Subject};
 
 impl<S: Subject> World<S> {
-    pub(super) fn write(
-        &mut self,
-        node: NodeId,
-        local_ns: u64,
-        write: <S::Disk as Disk>::Write,
-    ) -> Result<(), Box<Violation>> {
-        let place = node.index();
+    pub(super) fn write(&mut self, node: NodeId, write: <S::Disk as Disk>::Write) {
         let delay_ns = self.disk_delay_ns(node);
-        let host = &mut self.hosts[place];
+        let host = &mut self.hosts[node.index()];
         if delay_ns == 0 && host.writes.is_empty() {
-            self.store(node, &write)?;
-            if let Some(subject) = &mut self.subjects[place] {
-                subject.step(local_ns, Input::Written(write), &mut self.outputs);
-            }
-            return Ok(());
+            self.durable_at_once.push_back(write);
+            return;
         }
         host.writes_end_ns = host.writes_end_ns.max(self.now_ns + delay_ns);
         host.writes.push_back(write);
         self.queue.push(host.writes_end_ns, Event::Written { node, incarnation: host.incarnation });
-        Ok(())
     }
 
     pub(super) fn disk_delay_ns(&mut self, node: NodeId) -> u64 {
@@ -60,7 +50,7 @@ impl<S: Subject> World<S> {
         let Some(write) = host.writes.pop_front() else { return Ok(()) };
         self.trace.note(self.now_ns, || format!("{node} write is durable"));
         self.store(node, &write)?;
-        self.step_node(node, Input::Written(write))
+        self.step_node(node, Input::Written)
     }
 
     /// What a crash leaves of the writes under way: some of the first, and perhaps a part of the next.

@@ -1,15 +1,17 @@
 //! What happens in a world, apart from deadlines.
 
+use super::mail::Letter;
 use crate::node::NodeId;
 use crate::subject::{RequestId, Response, Subject};
 
 /// What happens, apart from deadlines.
 #[derive(Clone, Debug)]
 pub(super) enum Event<S: Subject> {
-    Deliver { from: NodeId, to: NodeId, kind: u8, message: S::Message },
+    Deliver { from: NodeId, to: NodeId, kind: u8, letter: Letter },
     Written { node: NodeId, incarnation: u32 },
-    Request { to: NodeId, id: RequestId, command: S::Command },
-    Response { id: RequestId, response: Response<S::Answer> },
+    // Boxed, since they are few: an event is as large as its largest kind.
+    Request { to: NodeId, id: RequestId, command: Box<S::Command> },
+    Response { id: RequestId, response: Box<Response<S::Answer>> },
     ClientWakes { client: u16 },
     ClientGivesUp { id: RequestId },
     FaultStarts { fault: usize },

@@ -96,16 +96,28 @@ impl<S: Subject> World<S> {
             .collect();
         drawn.sort_unstable();
         let mut core = NodeSet::default();
-        for (is_no_voter, _, joins_anyway, node) in drawn {
-            let is_spare = joins_anyway || heal.outside.is_empty();
+        for (is_no_voter, _, joins_anyway, node) in &drawn {
+            let is_spare = *joins_anyway || heal.outside.is_empty();
             if !self.is_quorum(core) || !is_no_voter && is_spare {
+                core = core.with(*node);
+                self.make_well(*node)?;
+            }
+        }
+        // The last ones to join may go by configurations for which those before them are not enough.
+        for (_, _, _, node) in drawn {
+            if !core.contains(node) && !self.is_quorum(core) {
                 core = core.with(node);
-                // What it goes by may be other than before it went down.
-                self.wake(node)?;
-                self.hosts[node.index()].slow = None;
+                self.make_well(node)?;
             }
         }
         Ok(core)
+    }
+
+    fn make_well(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        // What it goes by may be other than before it went down.
+        self.wake(node)?;
+        self.hosts[node.index()].slow = None;
+        Ok(())
     }
 
     /// Whether `core` is a quorum of whatever its nodes may decide by.
@@ -215,7 +227,7 @@ impl<S: Subject> World<S> {
         let to = hint.unwrap_or_else(|| next_of(core, last_asked));
         self.trace.note(self.now_ns, || format!("the probe asks {to} for {command:?}"));
         if let Some(delay_ns) = client.delay_ns(&network) {
-            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id });
         if let Some(healing) = &mut self.healing {

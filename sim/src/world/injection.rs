@@ -7,7 +7,7 @@ use crate::failure::Violation;
 use crate::faults::FaultClass;
 use crate::node::{NodeId, NodeSet};
 use crate::plan::Fault;
-use crate::subject::Subject;
+use crate::subject::{Disk, Subject};
 
 impl<S: Subject> World<S> {
     pub(super) fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
@@ -31,6 +31,10 @@ impl<S: Subject> World<S> {
                 for node in self.members(nodes) {
                     self.crash(node, number)?;
                 }
+                down_ns
+            }
+            Fault::LoseLog { node, down_ns } => {
+                self.lose_log(node, number)?;
                 down_ns
             }
             Fault::Pause { nodes, for_ns } => {
@@ -64,6 +68,7 @@ impl<S: Subject> World<S> {
                     self.restart(node, number)?;
                 }
             }
+            Fault::LoseLog { node, .. } => self.restart(node, number)?,
             Fault::Pause { nodes, .. } => {
                 for node in self.members(nodes) {
                     self.resume(node, number);
@@ -78,6 +83,25 @@ impl<S: Subject> World<S> {
         NodeId::all(self.plan.nodes).filter(move |node| nodes.contains(*node))
     }
 
+    /// The node crashes, and its disk turns out to hold less than it said: as much less as leaves all that is committed
+    /// on a quorum of the others.
+    fn lose_log(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
+        let host = &self.hosts[node.index()];
+        let is_busy = host.downed_by.is_some() || !host.writes.is_empty();
+        if is_busy || !self.checkers.can_do_without(node, &self.disks) {
+            return Ok(());
+        }
+        self.crash(node, fault)?;
+        let disk = &mut self.disks[node.index()];
+        let kept = self.hosts[node.index()].crash.within((disk.snapshot_index(), disk.last_index()));
+        if disk.lose_log_after(kept) {
+            self.counts[FaultClass::LostLog] += 1;
+            self.trace.note_change(|| format!("keeps its log up to {kept}"));
+            self.checkers.disk_changed(node, disk, Some(kept + 1))?;
+        }
+        Ok(())
+    }
+
     pub(super) fn crash(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         if host.downed_by.is_some() {
@@ -86,13 +110,18 @@ impl<S: Subject> World<S> {
         host.downed_by = Some(fault);
         host.paused_by = None;
         self.paused = self.paused.without(node);
-        host.backlog.clear();
+        let backlog = std::mem::take(&mut host.backlog);
         host.incarnation += 1;
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);
         self.counts[FaultClass::Crash] += 1;
+        for event in backlog {
+            if let Event::Deliver { letter, .. } = event {
+                self.mail.take(letter);
+            }
+        }
         self.settle_writes(node)
     }
 
@@ -126,7 +155,7 @@ impl<S: Subject> World<S> {
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
-        if let Some(deadline_ns) = self.subjects[node.index()].as_ref().and_then(S::deadline_ns) {
+        if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
             self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
         }
     }

@@ -1,18 +1,22 @@
 //! The world of one run: nodes, their clocks and disks, the network between them, clients and faults.
 
+mod asking;
 mod disks;
 mod event;
 mod healing;
 mod host;
 mod injection;
+mod mail;
 mod operations;
 mod requests;
 
 use std::collections::VecDeque;
 
+use asking::Asking;
 use event::Event;
 use healing::Healing;
 use host::{Alarms, Host, NEVER};
+use mail::{Letter, Mail};
 
 use crate::checkers::Checkers;
 use crate::choices::{Choices, Kind};
@@ -24,7 +28,7 @@ use crate::network::Links;
 use crate::node::{NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
-use crate::subject::{Input, Output, Outputs, Promise, RequestId, Response, Setup, Subject};
+use crate::subject::{Disk, Input, Promise, RequestId, Response, Setup, Subject};
 use crate::totals::{FeatureCounts, Totals};
 use crate::trace::{self, Trace, TraceLine};
 
@@ -38,8 +42,9 @@ pub struct World<S: Subject> {
     choices: Choices,
     now_ns: u64,
     queue: Queue<Event<S>>,
+    mail: Mail<S::Message>,
     /// `None` for a node that is down.
-    subjects: Vec<Option<S>>,
+    subjects: Vec<Option<Box<S>>>,
     disks: Vec<S::Disk>,
     hosts: Vec<Host<S>>,
     clocks: Vec<Clock>,
@@ -60,7 +65,10 @@ pub struct World<S: Subject> {
     /// What there is to know of the phase after the faults, once it has begun.
     healing: Option<Healing>,
     failure: Option<Failure>,
-    outputs: Outputs<S>,
+    /// What a node has promised in the step under way.
+    promises: Vec<Promise>,
+    /// What a node has written in the step under way that is durable at once.
+    durable_at_once: VecDeque<<S::Disk as Disk>::Write>,
     responses: Vec<(RequestId, Response<S::Answer>)>,
 }
 
@@ -96,6 +104,7 @@ impl<S: Subject> World<S> {
             choices,
             now_ns: 0,
             queue: Queue::new(),
+            mail: Mail::new(),
             subjects: NodeId::all(nodes).map(|_| None).collect(),
             disks: vec![S::Disk::default(); usize::from(nodes)],
             hosts: NodeId::all(nodes).map(host).collect(),
@@ -114,7 +123,8 @@ impl<S: Subject> World<S> {
             ends_ns: plan.duration_ns,
             healing: None,
             failure: None,
-            outputs: Outputs::new(),
+            promises: Vec::new(),
+            durable_at_once: VecDeque::new(),
             responses: Vec::new(),
             plan,
         };
@@ -244,7 +254,7 @@ impl<S: Subject> World<S> {
     /// The run is over: whatever was taken on trust on the way is looked at now.
     fn end(&mut self) {
         for (node, subject) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
-            let audit = subject.as_ref().map_or(Ok(()), |subject| self.checkers.audit(node, subject));
+            let audit = subject.as_deref().map_or(Ok(()), |subject| self.checkers.audit(node, subject));
             if let Err(violation) = audit {
                 return self.fail(FailureKind::Safety, &violation);
             }
@@ -252,7 +262,6 @@ impl<S: Subject> World<S> {
     }
 
     fn fail(&mut self, kind: FailureKind, violation: &Violation) {
-        self.outputs.clear();
         if self.failure.is_none() {
             let Violation { checker, detail } = violation;
             self.failure = Some(Failure::new(kind, checker, detail.clone(), self.trace.events, self.now_ns));
@@ -275,9 +284,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         match event {
-            Event::Deliver { from, to, message, .. } => self.deliver(from, to, message),
+            Event::Deliver { from, to, letter, .. } => self.deliver(from, to, letter),
             Event::Written { node, incarnation } => self.written(node, incarnation),
-            Event::Request { to, id, command } => self.request(to, id, command),
+            Event::Request { to, id, command } => self.request(to, id, *command),
             Event::Response { id, response } => {
                 self.respond(id, &response);
                 Ok(())
@@ -295,7 +304,8 @@ impl<S: Subject> World<S> {
 
     // ---- Messages ----
 
-    fn deliver(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
+    fn deliver(&mut self, from: NodeId, to: NodeId, letter: Letter) -> Result<(), Box<Violation>> {
+        let Some(message) = self.mail.take(letter) else { return Ok(()) };
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
         if !self.links.is_open(from, to) {
             self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  (cut off)", S::describe(&message)));
@@ -310,72 +320,43 @@ impl<S: Subject> World<S> {
         self.step_node(to, Input::Receive { from, message })
     }
 
-    fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) -> Result<(), Box<Violation>> {
-        if let Some(promise) = S::promise(from, to, &message) {
-            let entry = match (promise, &self.subjects[from.index()]) {
-                (Promise::Log { index: index @ 1.., .. }, Some(subject)) => subject.log_entry(index),
-                _ => None,
-            };
-            self.checkers.promised(from, promise, entry, &self.disks[from.index()])?;
-        }
-        let kind = S::message_kind(&message);
-        let arrivals = self.links.route(from, to, kind, &mut self.counts);
-        match arrivals {
-            [Some(delay_ns), None] => {
-                self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, message });
-            }
-            [None, _] => {}
-            [Some(first_ns), Some(second_ns)] => {
-                let twin = Event::Deliver { from, to, kind, message: message.clone() };
-                self.queue.push(self.now_ns + first_ns, twin);
-                self.queue.push(self.now_ns + second_ns, Event::Deliver { from, to, kind, message });
-            }
-        }
-        Ok(())
-    }
-
     // ---- Nodes ----
 
     /// Gives a node one input, does what it asks for, and lets the checkers look.
     fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Box<Violation>> {
         let place = node.index();
-        let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
-        let local_ns = self.clocks[place].local_ns(self.now_ns);
+        // Out of the world while it is stepped, so that it may ask the world for all else.
+        let Some(mut subject) = self.subjects[place].take() else { return Ok(()) };
+        let result = self.step_subject(node, &mut subject, input);
+        self.subjects[place] = Some(subject);
+        result
+    }
+
+    fn step_subject(&mut self, node: NodeId, subject: &mut S, input: Input<S>) -> Result<(), Box<Violation>> {
+        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
         if let Input::Request { id, .. } = &input {
-            self.hosts[place].asked.push(*id);
+            self.hosts[node.index()].asked.push(*id);
         }
-        subject.step(local_ns, input, &mut self.outputs);
-        let mut refused = None;
-        let mut stopped = None;
-        while let Some(output) = self.outputs.next() {
-            match output {
-                Output::Send { to, message } => self.send(node, to, message)?,
-                Output::Write(write) => self.write(node, local_ns, write)?,
-                Output::Respond { id, response } => {
-                    self.hosts[place].answered(node, id)?;
-                    self.responses.push((id, response));
-                }
-                Output::Exercised(feature) => self.features.count(feature.into()),
-                Output::Refused(reason) => refused = Some(reason),
-                Output::Stopped(reason) => stopped = Some(reason),
-            }
+        let mut asking = Asking::new(self, node);
+        subject.step(local_ns, input, &mut asking);
+        while asking.complete_write(subject)? {
+            subject.step(local_ns, Input::Written, &mut asking);
         }
-        self.look(node)?;
-        if let Some(reason) = refused {
-            return Err(Violation::new("honest_peers", format!("{node} refuses an input: {reason}")));
+        let Asking { refused, stopped, .. } = asking;
+        self.look(node, subject)?;
+        if let Some(refused) = refused {
+            return Err(refused);
         }
-        if let Some(reason) = stopped {
-            self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} stops: {reason}")));
+        if let Some(stopped) = stopped {
+            self.fail(FailureKind::Crash, &stopped);
             return Ok(());
         }
         if self.responses.is_empty() { Ok(()) } else { self.send_responses() }
     }
 
     /// Lets the checkers look at a node that may have changed.
-    fn look(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let place = node.index();
-        let Some(subject) = &mut self.subjects[place] else { return Ok(()) };
-        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[place].world_ns(deadline));
+    fn look(&mut self, node: NodeId, subject: &mut S) -> Result<(), Box<Violation>> {
+        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
         self.alarms.set(node, alarm_ns.max(self.now_ns));
         let before = self.trace.is_recording().then(|| *self.checkers.seen(node));
@@ -407,10 +388,12 @@ impl<S: Subject> World<S> {
             jitter: self.choices.jitter(node, host.incarnation),
         };
         match S::start(setup, &self.disks[place]) {
-            Ok(mut subject) => {
-                self.checkers.started(node, &mut subject, &self.disks[place])?;
+            Ok(subject) => {
+                let mut subject = Box::new(subject);
+                self.checkers.started(node, &mut *subject, &self.disks[place])?;
+                let result = self.look(node, &mut subject);
                 self.subjects[place] = Some(subject);
-                self.look(node)
+                result
             }
             Err(reason) => {
                 self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} cannot start: {reason}")));
@@ -480,6 +463,6 @@ impl<S: Subject> World<S> {
     /// The node, unless it is down.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&S> {
-        self.subjects.get(node.index())?.as_ref()
+        self.subjects.get(node.index())?.as_deref()
     }
 }

@@ -33,7 +33,7 @@ impl<S: Subject> World<S> {
                 let to = state.target(self.plan.nodes);
                 if let Some(delay_ns) = state.delay_ns(&self.plan.network) {
                     self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}"));
-                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command });
+                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
                 } else {
                     self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}  (lost)"));
                 }
@@ -92,7 +92,7 @@ impl<S: Subject> World<S> {
             let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
             if is_remote && let Some(delay_ns) = client.delay_ns(&network) {
-                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response });
+                self.queue.push(self.now_ns + delay_ns, Event::Response { id, response: Box::new(response) });
             }
         }
         self.responses = responses;

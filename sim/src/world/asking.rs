@@ -1,0 +1,103 @@
+//! What a node asks for in a step, carried out while it asks.
+
+use super::World;
+use super::event::Event;
+use crate::failure::Violation;
+use crate::node::NodeId;
+use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
+
+/// A node in a step, as the world hears it.
+pub(super) struct Asking<'a, S: Subject> {
+    world: &'a mut World<S>,
+    node: NodeId,
+    /// The first thing that must not be.
+    violation: Option<Box<Violation>>,
+    pub(super) refused: Option<Box<Violation>>,
+    pub(super) stopped: Option<Box<Violation>>,
+}
+
+impl<'a, S: Subject> Asking<'a, S> {
+    pub(super) fn new(world: &'a mut World<S>, node: NodeId) -> Self {
+        Self { world, node, violation: None, refused: None, stopped: None }
+    }
+
+    /// The subject has been stepped: judges what it promised and completes its next write, if that takes no time.
+    /// Returns whether there was one.
+    pub(super) fn complete_write(&mut self, subject: &S) -> Result<bool, Box<Violation>> {
+        if let Some(violation) = self.violation.take() {
+            return Err(violation);
+        }
+        // Before the next write: what is not durable yet must not have been promised.
+        if !self.world.promises.is_empty() {
+            self.world.judge_promises(self.node, subject)?;
+        }
+        match self.world.durable_at_once.pop_front() {
+            Some(write) => self.world.store(self.node, &write).map(|()| true),
+            None => Ok(false),
+        }
+    }
+}
+
+impl<S: Subject> Outputs<S> for Asking<'_, S> {
+    fn send(&mut self, to: NodeId, message: S::Message) {
+        self.world.send(self.node, to, message);
+    }
+
+    fn write(&mut self, write: <S::Disk as Disk>::Write) {
+        self.world.write(self.node, write);
+    }
+
+    fn respond(&mut self, id: RequestId, response: Response<S::Answer>) {
+        match self.world.hosts[self.node.index()].answered(self.node, id) {
+            Ok(()) => self.world.responses.push((id, response)),
+            Err(violation) => {
+                self.violation.get_or_insert(violation);
+            }
+        }
+    }
+
+    fn exercised(&mut self, feature: u8) {
+        self.world.features.count(feature.into());
+    }
+
+    fn refuse(&mut self, reason: String) {
+        let detail = format!("{} refuses an input: {reason}", self.node);
+        self.refused = Some(Violation::new("honest_peers", detail));
+    }
+
+    fn stop(&mut self, reason: String) {
+        self.stopped = Some(Violation::new("crash", format!("{} stops: {reason}", self.node)));
+    }
+}
+
+impl<S: Subject> World<S> {
+    fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
+        self.promises.extend(S::promise(from, to, &message));
+        let kind = S::message_kind(&message);
+        match self.links.route(from, to, kind, &mut self.counts) {
+            [None, _] => {}
+            [Some(delay_ns), None] => self.post(delay_ns, from, to, kind, message),
+            [Some(first_ns), Some(second_ns)] => {
+                self.post(first_ns, from, to, kind, message.clone());
+                self.post(second_ns, from, to, kind, message);
+            }
+        }
+    }
+
+    fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
+        let letter = self.mail.post(message);
+        self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, letter });
+    }
+
+    /// `subject` is as it was when it made its promises, but for the rest of that one step, and so is its disk.
+    fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        for promise in self.promises.drain(..) {
+            let entry = match promise {
+                Promise::Log { index: index @ 1.., .. } => subject.log_entry(index),
+                _ => None,
+            };
+            self.checkers.promised(node, promise, entry, &self.disks[node.index()])?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,37 @@
+//! Messages on their way.
+//!
+//! They lie still from the step that sends them to the step that receives them. What the queue orders and moves are
+//! small letters of a few bytes, which name them.
+
+/// All messages on their way.
+#[derive(Clone, Debug)]
+pub(super) struct Mail<M> {
+    messages: Vec<Option<M>>,
+    /// Where there is room. The place left last is taken first: it is still in the nearest cache.
+    free: Vec<u32>,
+}
+
+/// Names a message on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Letter(u32);
+
+impl<M> Mail<M> {
+    pub(super) fn new() -> Self {
+        Self { messages: Vec::new(), free: Vec::new() }
+    }
+
+    pub(super) fn post(&mut self, message: M) -> Letter {
+        let Some(place) = self.free.pop() else {
+            self.messages.push(Some(message));
+            return Letter((self.messages.len() - 1) as u32);
+        };
+        self.messages[place as usize] = Some(message);
+        Letter(place)
+    }
+
+    /// Takes the message out of the mail.
+    pub(super) fn take(&mut self, Letter(place): Letter) -> Option<M> {
+        self.free.push(place);
+        self.messages[place as usize].take()
+    }
+}
