@@ -173,8 +173,9 @@ impl Progress {
     /// if only the first did not end the attempt.
     pub(crate) fn refused(&mut self, attempt: u64, round: Round, prev_index: LogIndex, meet: LogIndex) -> Refusal {
         if prev_index <= self.match_index {
-            // Sent after the acknowledgement had come back, and refuted all the same.
-            return if round > self.matched_in { Refusal::LostLog } else { Refusal::Late };
+            // Sent after the acknowledgement had come back, and refuted all the same. To know it once is enough.
+            let is_proof = round > self.matched_in && self.flow != Flow::Lost;
+            return if is_proof { Refusal::LostLog } else { Refusal::Late };
         }
         let next_index = meet.next().min(prev_index).max(self.match_index.next());
         let is_searching = matches!(self.flow, Flow::Probe { .. } | Flow::Replicate(_));
