@@ -114,6 +114,11 @@ impl Progress {
         self.attempt
     }
 
+    /// Whether the follower is brought up to date by entries.
+    pub(crate) fn is_sent_entries(&self) -> bool {
+        matches!(self.flow, Flow::Probe { .. } | Flow::Replicate(_))
+    }
+
     /// Whether an append with entries may be sent now.
     pub(crate) fn has_room(&self, settings: &Settings) -> bool {
         match &self.flow {
@@ -178,8 +183,7 @@ impl Progress {
             return if is_proof { Refusal::LostLog } else { Refusal::Late };
         }
         let next_index = meet.next().min(prev_index).max(self.match_index.next());
-        let is_searching = matches!(self.flow, Flow::Probe { .. } | Flow::Replicate(_));
-        if attempt != self.attempt || next_index >= self.next_index || !is_searching {
+        if attempt != self.attempt || next_index >= self.next_index || !self.is_sent_entries() {
             return Refusal::Late;
         }
         self.attempt += 1;
