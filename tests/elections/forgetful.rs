@@ -1,10 +1,8 @@
 //! `raft-core` on a disk that forgets votes: a mutant that the election property must catch.
 
-use scenarios::raft_core_subject::{RaftCore, RaftDisk};
+use scenarios::raft_core_subject::{RaftCore, RaftDisk, Write};
 use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote};
 use tests::PassedOn;
-
-type Write = <RaftDisk as Disk>::Write;
 
 #[derive(Clone, Debug)]
 pub(crate) struct RaftWithForgetfulDisk {
@@ -19,7 +17,9 @@ impl Disk for ForgetfulDisk {
 
     fn write(&mut self, write: &Write) {
         let mut forgotten = write.clone();
-        if let Some(term_and_vote) = &mut forgotten.term_and_vote {
+        if let Write::Persist(write) = &mut forgotten
+            && let Some(term_and_vote) = &mut write.term_and_vote
+        {
             term_and_vote.voted_for = None;
         }
         self.0.write(&forgotten);

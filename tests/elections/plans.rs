@@ -32,15 +32,16 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
 }
 
 fn any_settings() -> impl Strategy<Value = Settings> {
-    (50u64..200, 10u64..200, 2u64..8, 1usize..8, 1u64..16).prop_map(|(shortest_ms, width_ms, share, batch, window)| {
-        Settings {
+    (50u64..200, 10u64..200, 2u64..8, 1usize..8, 1usize..16).prop_map(
+        |(shortest_ms, width_ms, share, batch, window)| Settings {
             election_timeout_ms: (shortest_ms, shortest_ms + width_ms),
             heartbeat_ms: shortest_ms / share,
-            max_entries_per_append: batch,
-            max_entries_in_flight: window,
+            append: (batch, u64::MAX),
+            in_flight: (window, u64::MAX),
             keys: 4,
-        }
-    })
+            ..Settings::default()
+        },
+    )
 }
 
 fn any_network() -> impl Strategy<Value = Network> {
