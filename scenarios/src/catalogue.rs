@@ -218,6 +218,8 @@ impl Family {
             }
         });
         match features {
+            // Most of Raft is between servers.
+            _ if is_alone => scenario.features.clear(),
             Some(features) => scenario.features = features.to_vec(),
             None => scenario.features.retain(|feature| *feature != "lost_logs"),
         }

@@ -147,13 +147,25 @@ fn a_learner_that_its_log_makes_a_voter_campaigns() {
 }
 
 #[test]
-fn a_voter_that_its_log_makes_a_learner_campaigns_no_more() {
+fn a_voter_that_a_committed_entry_makes_a_learner_campaigns_no_more() {
+    let mut voter = node().term(1).follower_of(2);
+    let roles = [(1, MemberRole::Learner { is_promoted: false }), (2, MemberRole::Voter), (3, MemberRole::Voter)];
+    voter.receive(2, append_entries(1, at(0, 0), [membership_entry(1, &membership_with(roles))], 1));
+    voter.persist();
+    assert_eq!(voter.deadline().sends(), []);
+    assert_eq!((voter.role(), voter.raft.next_deadline()), (RoleName::Follower, None));
+}
+
+// Dissertation §4.2.2: it may be the only one that has the entry, and has to be elected to bring it about.
+#[test]
+fn a_voter_that_an_uncommitted_entry_makes_a_learner_still_campaigns() {
     let mut voter = node().term(1).follower_of(2);
     let roles = [(1, MemberRole::Learner { is_promoted: false }), (2, MemberRole::Voter), (3, MemberRole::Voter)];
     voter.receive(2, append_entries(1, at(0, 0), [membership_entry(1, &membership_with(roles))], 0));
     voter.persist();
-    assert_eq!(voter.deadline().sends(), []);
-    assert_eq!((voter.role(), voter.raft.next_deadline()), (RoleName::Follower, None));
+    voter.deadline();
+    assert_eq!(voter.role(), RoleName::Candidate);
+    assert_eq!(voter.persist().receivers(), [2, 3]);
 }
 
 #[test]

@@ -116,6 +116,8 @@ struct NodeView {
     durable: TermAndVote,
     /// How much of the log the snapshot on its disk has.
     durable_snapshot: u64,
+    /// A snapshot that was sent is in its log, and not on its disk yet.
+    is_installing: bool,
     acknowledgements: Acknowledgements,
 }
 
@@ -282,8 +284,9 @@ impl Checkers {
         {
             monotonic::applied(node, before.applied_index, now.applied_index)?;
             // A snapshot that was sent goes to the state machine when it is durable, and to the log at once.
-            let is_installing = disks[node.index()].snapshot_index() < now.snapshot_index;
-            if !is_installing {
+            let view = &mut self.nodes[node.index()];
+            view.is_installing &= disks[node.index()].snapshot_index() < now.snapshot_index;
+            if !view.is_installing {
                 snapshots::applied(node, now.snapshot_index, now.applied_index)?;
             }
             if let Some(digest) = now.applied {
@@ -426,6 +429,7 @@ impl Checkers {
         }
         view.log.truncate(before.commit_index as usize);
         view.log.extend_from_slice(&committed[view.log.len()..=place]);
+        view.is_installing = true;
         self.memberships.installed(node, index);
         Ok(Some(index))
     }
