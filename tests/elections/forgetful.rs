@@ -1,10 +1,10 @@
 //! `raft-core` on a disk that forgets votes: a mutant that the election property must catch.
 
-use scenarios::raft_core_subject::{RaftCore, RaftDisk};
-use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote};
+use scenarios::raft_core_subject::{RaftCore, RaftDisk, Write};
+use sim::{
+    Choice, Disk, Input, LogEntry, Membership, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote,
+};
 use tests::PassedOn;
-
-type Write = <RaftDisk as Disk>::Write;
 
 #[derive(Clone, Debug)]
 pub(crate) struct RaftWithForgetfulDisk {
@@ -19,7 +19,9 @@ impl Disk for ForgetfulDisk {
 
     fn write(&mut self, write: &Write) {
         let mut forgotten = write.clone();
-        if let Some(term_and_vote) = &mut forgotten.term_and_vote {
+        if let Write::Persist(write) = &mut forgotten
+            && let Some(term_and_vote) = &mut write.term_and_vote
+        {
             term_and_vote.voted_for = None;
         }
         self.0.write(&forgotten);
@@ -31,6 +33,10 @@ impl Disk for ForgetfulDisk {
 
     fn last_index(&self) -> u64 {
         self.0.last_index()
+    }
+
+    fn snapshot_index(&self) -> u64 {
+        self.0.snapshot_index()
     }
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
@@ -51,6 +57,7 @@ impl Subject for RaftWithForgetfulDisk {
 
     const NAME: &'static str = "raft-core on a disk that forgets votes";
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
+    const FEATURES: &'static [&'static str] = RaftCore::FEATURES;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &ForgetfulDisk) -> Result<Self, String> {
         Ok(Self { raft: RaftCore::start(setup, &disk.0)? })
@@ -93,6 +100,14 @@ impl Subject for RaftWithForgetfulDisk {
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
         self.raft.log_entry(index)
+    }
+
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        self.raft.log_membership(index)
+    }
+
+    fn snapshot_term(&self) -> Option<u64> {
+        self.raft.snapshot_term()
     }
 
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
