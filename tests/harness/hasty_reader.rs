@@ -2,7 +2,9 @@
 
 use scenarios::kv::{Command, Verb};
 use scenarios::raft_core_subject::RaftCore;
-use sim::{Access, Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Response, Setup, Subject};
+use sim::{
+    Access, Choice, Input, LogEntry, Membership, NodeId, Observation, Outputs, Promise, Response, Setup, Subject,
+};
 use tests::PassedOn;
 
 /// Who answers at once: the leader as far as it knows, or any server.
@@ -35,6 +37,7 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
             Input::Request { id, command } => Input::Request { id, command },
             Input::Written => Input::Written,
             Input::DeadlineReached => Input::DeadlineReached,
+            Input::Operate { operation } => Input::Operate { operation },
         };
         self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
     }
@@ -73,6 +76,14 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
         self.raft.log_entry(index)
+    }
+
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        self.raft.log_membership(index)
+    }
+
+    fn snapshot_term(&self) -> Option<u64> {
+        self.raft.snapshot_term()
     }
 
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {

@@ -19,10 +19,15 @@ fn raft_settings() -> Settings {
     Settings {
         election_timeout_ms: TIMEOUTS_MS,
         heartbeat_ms: 40,
-        max_entries_per_append: 8,
-        max_entries_in_flight: 64,
+        append: (8, 1 << 20),
+        in_flight: (8, 1 << 20),
         keys: 4,
+        ..Settings::default()
     }
+}
+
+fn heal(outside: &[Outside]) -> Heal {
+    Heal { election_timeout_ns: (TIMEOUTS_MS.0 * MS, TEMPO_NS), catch_up_ns: 0, outside: outside.to_vec() }
 }
 
 /// `nodes` servers on a fair network, with a client, and then a healed core.
@@ -44,7 +49,7 @@ fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
         clients: Clients::Closed { count: 1, think_ns: (20 * MS, 40 * MS), timeout_ns: 300 * MS },
         faults: Vec::new(),
         operations: Vec::new(),
-        heal: Some(Heal { election_timeout_ns: (TIMEOUTS_MS.0 * MS, TEMPO_NS), outside: outside.to_vec() }),
+        heal: Some(heal(outside)),
     }
 }
 
@@ -336,6 +341,7 @@ fn nemesis(heal_ppm: u32) -> Nemesis {
         nodes: vec![(5, 1)],
         faults: Vec::new(),
         operations: Vec::new(),
+        operations_ppm: 0,
         heal_ppm,
         outside: vec![Outside::Down, Outside::Mute],
         duration: (20, 40),
@@ -371,7 +377,7 @@ fn timeouts_that_cannot_elect_anyone_are_not_held_to_it() {
 fn timeouts_that_make_no_sense_are_refused() {
     for wrong in [(0, 1), (2, 1), (1, u64::MAX)] {
         let mut plan = plan(3, raft_settings(), &[]);
-        plan.heal = Some(Heal { election_timeout_ns: wrong, outside: Vec::new() });
+        plan.heal = Some(Heal { election_timeout_ns: wrong, ..heal(&[]) });
         let error = run_plan::<RaftCore>(&plan, 1).expect_err("must be refused");
         assert_eq!(error.field, "heal.election_timeout_ns");
     }

@@ -197,6 +197,7 @@ fn drawn(operations: &[OperationClass], seeds: u64) -> Vec<Plan<()>> {
         nodes: vec![(5, 1)],
         faults: Vec::new(),
         operations: operations.to_vec(),
+        operations_ppm: 500_000,
         heal_ppm: 0,
         outside: Vec::new(),
         duration: (20, 40),
