@@ -15,13 +15,7 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
         nodes: 3,
         members: NodeSet::all(3),
         duration_ns: duration_ms * MS,
-        settings: Settings {
-            election_timeout_ms: (100, 200),
-            heartbeat_ms: 50,
-            max_entries_per_append: 64,
-            max_entries_in_flight: 256,
-            keys: 2,
-        },
+        settings: Settings { election_timeout_ms: (100, 200), heartbeat_ms: 50, keys: 2, ..Settings::default() },
         network: Network {
             latency_ns: (MS, 3 * MS),
             loss_ppm: 0,
