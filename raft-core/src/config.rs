@@ -29,7 +29,8 @@ pub struct Config {
     /// A leader lets no follower hear nothing for longer than this.
     pub heartbeat_interval: Duration,
     /// Whether a server asks around before it campaigns (dissertation §9.6), so that one that would not be elected
-    /// disturbs nobody.
+    /// disturbs nobody. That others hear a leader counts against it only where they have `check_quorum`: a leader that
+    /// never steps down may be heard and hear nobody.
     pub pre_vote: bool,
     /// Whether a leader that hears nothing from a quorum for an election timeout steps down, and a server that is in
     /// touch with a leader ignores those who campaign against it (dissertation §6.2, §4.2.3).

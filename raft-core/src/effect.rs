@@ -235,8 +235,6 @@ pub enum TransferOutcome {
     TimedOut,
     /// Another transfer took its place.
     Replaced,
-    /// The target is a voter no more.
-    TargetRemoved,
 }
 
 /// Why a leadership transfer was refused.

@@ -125,6 +125,11 @@ impl Progress {
         self.attempt
     }
 
+    /// Whether the follower is brought up to date by entries.
+    pub(crate) fn is_sent_entries(&self) -> bool {
+        matches!(self.flow, Flow::Probe { .. } | Flow::Replicate(_))
+    }
+
     /// Whether an append with entries may be sent now.
     pub(crate) fn has_room(&self, settings: &Settings) -> bool {
         match &self.flow {
@@ -184,12 +189,12 @@ impl Progress {
     /// if only the first did not end the attempt.
     pub(crate) fn refused(&mut self, attempt: u64, round: Round, prev_index: LogIndex, meet: LogIndex) -> Refusal {
         if prev_index <= self.match_index {
-            // Sent after the acknowledgement had come back, and refuted all the same.
-            return if round > self.matched_in { Refusal::LostLog } else { Refusal::Late };
+            // Sent after the acknowledgement had come back, and refuted all the same. To know it once is enough.
+            let is_proof = round > self.matched_in && self.flow != Flow::Lost;
+            return if is_proof { Refusal::LostLog } else { Refusal::Late };
         }
         let next_index = meet.next().min(prev_index).max(self.match_index.next());
-        let is_searching = matches!(self.flow, Flow::Probe { .. } | Flow::Replicate(_));
-        if attempt != self.attempt || next_index >= self.next_index || !is_searching {
+        if attempt != self.attempt || next_index >= self.next_index || !self.is_sent_entries() {
             return Refusal::Late;
         }
         self.attempt += 1;

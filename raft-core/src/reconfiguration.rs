@@ -53,7 +53,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.memberships.push(index, membership);
         self.announce_membership(effects);
         self.align_followers();
-        self.end_transfer_to_non_voter(effects);
         self.replicate(effects);
         // With fewer voters, what was waiting for one of them waits no more.
         self.advance_leader_commit(effects);

@@ -28,14 +28,18 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let Leader { followers, rounds, .. } = leader;
         let follower = &mut followers[place];
         let progress = &mut follower.progress;
-        while progress.next_index() <= self.log.last_index() && progress.has_room(&self.config) {
+        while progress.next_index() <= self.log.last_index() && progress.is_sent_entries() {
             let next = progress.next_index();
             let prev = next.previous();
             let Some(prev_term) = self.log.term_at(prev) else {
-                // What the follower lacks has been compacted (§7).
+                // What the follower lacks has been compacted (§7). It may have been while an append was under way or
+                // the window full: heartbeats, which cannot name that place any more, would never find out about a loss.
                 self.send_snapshot_to(place, effects);
                 return;
             };
+            if !progress.has_room(&self.config) {
+                return;
+            }
             // Most often this is what the step has just appended: one allocation serves every follower and the disk.
             let entries = match &self.unsaved.log {
                 Some(write) if write.first == next && fits(&write.entries, &self.config) => write.entries.clone(),

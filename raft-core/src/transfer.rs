@@ -12,7 +12,8 @@ use crate::message::{Message, TimeoutNow};
 use crate::raft::{Raft, Role};
 use crate::time::Time;
 
-/// A transfer that is under way. Meanwhile the leader takes no proposals, so that the target can catch up.
+/// A transfer that is under way. Meanwhile the leader takes no proposals, so that the target can catch up, and no changes of
+/// membership, so that it stays a voter.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Transfer {
     pub(crate) to: NodeId,
@@ -74,16 +75,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let Role::Leader(leader) = &mut self.role else { return };
         if let Some(transfer) = leader.transfer.take_if(|transfer| transfer.deadline <= self.now) {
             transfer.end(TransferOutcome::TimedOut, effects);
-        }
-    }
-
-    /// The members have changed: whoever does not vote cannot take over.
-    pub(crate) fn end_transfer_to_non_voter(&mut self, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(leader) = &mut self.role else { return };
-        let membership = self.memberships.latest().1;
-        let votes = |to| membership.role_of(to).is_some_and(|role| role.votes_in(Half::New));
-        if let Some(transfer) = leader.transfer.take_if(|transfer| !votes(transfer.to)) {
-            transfer.end(TransferOutcome::TargetRemoved, effects);
         }
     }
 }

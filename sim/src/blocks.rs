@@ -11,19 +11,21 @@ const BLOCK: usize = 256;
 pub struct Blocks<T> {
     /// All full but the last, and none empty.
     blocks: Vec<Vec<T>>,
+    /// So many items of the first block, and never all that there are, are held no more.
+    dropped: usize,
 }
 
 impl<T> Blocks<T> {
     /// An empty list.
     #[must_use]
     pub fn new() -> Self {
-        Self { blocks: Vec::new() }
+        Self { blocks: Vec::new(), dropped: 0 }
     }
 
     /// How many items it holds.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len())
+        self.blocks.last().map_or(0, |last| (self.blocks.len() - 1) * BLOCK + last.len() - self.dropped)
     }
 
     /// Whether it holds nothing.
@@ -35,6 +37,7 @@ impl<T> Blocks<T> {
     /// The item at `place`, counted from 0.
     #[must_use]
     pub fn get(&self, place: usize) -> Option<&T> {
+        let place = place + self.dropped;
         self.blocks.get(place / BLOCK)?.get(place % BLOCK)
     }
 
@@ -52,6 +55,10 @@ impl<T> Blocks<T> {
 
     /// Drops all items but the first `len`.
     pub fn truncate(&mut self, len: usize) {
+        if len == 0 {
+            return self.clear();
+        }
+        let len = len + self.dropped;
         self.blocks.truncate(len.div_ceil(BLOCK));
         let before_last = self.blocks.len().saturating_sub(1) * BLOCK;
         if let Some(last) = self.blocks.last_mut() {
@@ -59,9 +66,25 @@ impl<T> Blocks<T> {
         }
     }
 
+    /// Drops the first `count` items. Their room is given back a block at a time.
+    pub fn drop_first(&mut self, count: usize) {
+        if count >= self.len() {
+            return self.clear();
+        }
+        let dropped = self.dropped + count;
+        self.blocks.drain(..dropped / BLOCK);
+        self.dropped = dropped % BLOCK;
+    }
+
+    /// Drops all items.
+    pub fn clear(&mut self) {
+        self.blocks.clear();
+        self.dropped = 0;
+    }
+
     /// All items, in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
-        self.blocks.iter().flatten()
+        self.blocks.iter().flatten().skip(self.dropped)
     }
 }
 
@@ -85,17 +108,25 @@ mod tests {
     proptest! {
         // The deliberately dumb twin: a Vec.
         #[test]
-        fn holds_what_a_vec_holds(steps in prop::collection::vec((0usize..700, any::<bool>()), 1..40)) {
+        fn holds_what_a_vec_holds(steps in prop::collection::vec((0usize..700, 0..4), 1..40)) {
             let mut blocks = Blocks::new();
             let mut twin = Vec::new();
-            for (number, (count, is_cut)) in steps.into_iter().enumerate() {
-                if is_cut {
-                    let len = twin.len().saturating_sub(count);
-                    blocks.truncate(len);
-                    twin.truncate(len);
-                } else {
-                    blocks.extend(std::iter::repeat_n(number, count));
-                    twin.extend(std::iter::repeat_n(number, count));
+            for (number, (count, step)) in steps.into_iter().enumerate() {
+                let items = (0..count).map(|item| (number, item));
+                match step {
+                    0 => {
+                        let len = twin.len().saturating_sub(count);
+                        blocks.truncate(len);
+                        twin.truncate(len);
+                    }
+                    1 => {
+                        blocks.drop_first(count);
+                        twin.drain(..count.min(twin.len()));
+                    }
+                    _ => {
+                        blocks.extend(items.clone());
+                        twin.extend(items);
+                    }
                 }
                 prop_assert_eq!(blocks.len(), twin.len());
                 prop_assert_eq!(blocks.is_empty(), twin.is_empty());

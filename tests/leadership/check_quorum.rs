@@ -353,6 +353,7 @@ fn a_follower_that_hears_its_leader_too_late_does_not_disturb() {
         cluster.run_for_ms(3_000);
         assert_eq!(cluster.leaders(), [1], "pre-vote {is_pre_vote}");
         assert_eq!((cluster.term(1), cluster.term(2)), (1, 1), "pre-vote {is_pre_vote}");
+        assert_eq!(cluster.term(3) == 1, is_pre_vote);
     }
 }
 

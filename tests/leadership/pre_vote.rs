@@ -1,7 +1,7 @@
 //! Dissertation §9.6: a server asks around before it begins a term, so that one that would not be elected disturbs
 //! nobody.
 
-use raft_core::{Config, MemberChange, NodeId, RoleName};
+use raft_core::{Config, MemberChange, NodeId, RoleName, Time};
 
 use tests::by_hand::cluster::Cluster;
 use tests::by_hand::lone_node::{Builder, LoneNode, node, voters};
@@ -334,24 +334,24 @@ fn a_single_voter_skips_the_pre_vote() {
     let learner = |config: &mut Config| config.learners = vec![NodeId(4)];
     for alone in [polite().of(1), polite().of(1).configured(learner)] {
         let mut server = alone.follower();
-        server.deadline();
-        assert_eq!((server.role(), server.term()), (RoleName::Candidate, 1));
+        assert_eq!(server.deadline().roles(), [(1, RoleName::Candidate, None)]);
         server.persist();
         assert_eq!(server.role(), RoleName::Leader);
     }
 }
 
-/// Says nothing and asks for nothing, whatever is left of its patience.
+/// Says nothing and begins no term, though it is asked to take over and however long it waits.
 fn never_campaigns(mut server: LoneNode) -> bool {
-    let term = server.term();
-    let mut sent = server.receive(2, timeout_now(term.max(1))).sends();
+    let term = server.term().max(1);
+    let mut sent = server.receive(2, timeout_now(term)).sends();
+    sent.extend(server.persist().sends());
     for _timeout in 0..3 {
         if server.raft.next_deadline().is_some() {
             sent.extend(server.deadline().sends());
             sent.extend(server.persist().sends());
         }
     }
-    sent.is_empty() && server.role() == RoleName::Follower && server.raft.next_deadline().is_none()
+    sent.is_empty() && (server.role(), server.term()) == (RoleName::Follower, term)
 }
 
 #[test]
@@ -399,14 +399,18 @@ fn the_longest_log_and_the_highest_term_do_not_block_each_other() {
     assert_eq!(cluster.log(3), cluster.log(1));
 }
 
-/// Server 3 is away for long while 1 leads, and comes back.
+/// Server 3 is away for long while 1 leads, and comes back right when it asks or campaigns again.
 fn comes_back(mut cluster: Cluster, is_log_as_long: bool) -> Cluster {
     cluster.elect(1);
     cluster.partition(&[&[1, 2], &[3]]);
-    cluster.run_for_ms(3_000);
     if !is_log_as_long {
         cluster.propose(1, 7);
         cluster.settle();
+    }
+    cluster.run_for_ms(3_000);
+    let is_close = |cluster: &Cluster| cluster.raft(3).next_deadline() <= Some(Time(cluster.now().0 + 1_000_000));
+    while !is_close(&cluster) {
+        cluster.run_for_ms(1);
     }
     cluster.heal();
     cluster.run_for_ms(1_000);

@@ -169,6 +169,16 @@ fn a_disk_that_always_has_something_to_write_is_not_slow() {
 }
 
 #[test]
+fn new_writes_do_not_hide_that_an_old_one_hangs() {
+    let mut leader = leader();
+    for command in [7, 8, 9] {
+        leader.propose(command);
+        run_for_ms(&mut leader, LONGEST_MS / 3, &[2, 3]);
+    }
+    assert!(leader.raft.status().transfer_to.is_some());
+}
+
+#[test]
 fn a_transfer_that_was_asked_for_is_not_replaced_by_an_offer() {
     let mut leader = leader();
     leader.propose(7);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use raft_core::{Entry, LogPosition, Payload, Persist, Restored, Snapshot, SnapshotWrite, Term};
-use sim::{Choice, Disk, LogEntry, TermAndVote};
+use sim::{Blocks, Choice, Disk, LogEntry, TermAndVote};
 
 use super::ids::sim_id;
 use super::snapshot::TakenSnapshot;
@@ -23,7 +23,7 @@ pub enum Write {
 pub struct RaftDisk {
     term_and_vote: raft_core::TermAndVote,
     base: LogPosition,
-    entries: Vec<Entry<Command>>,
+    entries: Blocks<Entry<Command>>,
     /// The latest snapshot that the core knows, with its bytes.
     snapshot: Option<(Arc<Snapshot>, Arc<[u8]>)>,
     /// One that the application took and the core has not recorded yet.
@@ -40,7 +40,7 @@ impl RaftDisk {
             term_and_vote: self.term_and_vote,
             snapshot: self.snapshot.as_ref().map(|(snapshot, _)| snapshot.clone()),
             base: self.base,
-            entries: self.entries.clone(),
+            entries: self.entries.iter().cloned().collect(),
             staged: self.staged.as_ref().map(|(snapshot, bytes)| (snapshot.clone(), bytes.len() as u64)),
         }
     }
@@ -65,7 +65,7 @@ impl RaftDisk {
                 let Some(taken) = taken else { return };
                 self.snapshot = Some((snapshot.clone(), taken.bytes.clone()));
                 let dropped = base.index.0 - self.base.index.0;
-                self.entries.drain(..dropped as usize);
+                self.entries.drop_first(dropped as usize);
                 self.base = *base;
             }
             SnapshotWrite::Chunk { snapshot, offset, data, is_complete } => {
@@ -105,7 +105,7 @@ impl Disk for RaftDisk {
         }
         if let Some(log) = &write.log {
             self.entries.truncate((log.first.0 - self.base.index.0) as usize - 1);
-            self.entries.extend_from_slice(&log.entries);
+            self.entries.extend(log.entries.iter().cloned());
         }
     }
 

@@ -435,6 +435,11 @@ impl Cluster {
         Vec::from(taken)
     }
 
+    /// Puts a message that was taken back on its way, behind all others.
+    pub fn put_back(&mut self, envelope: Envelope) {
+        self.wires.push_back(envelope);
+    }
+
     /// Delivers a message, unless a partition is in the way.
     pub fn deliver(&mut self, envelope: Envelope) {
         let is_here = self.servers.contains_key(&envelope.to);

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use raft_core::{
     AppendEntries, AppendEntriesReply, AppendOutcome, Entry, InstallSnapshot, InstallSnapshotReply, LogIndex,
-    LogPosition, Membership, Message, NodeId, Payload, PreVote, PreVoteReply, RequestVote, RequestVoteReply, Round,
-    Snapshot, SnapshotId, Term, TimeoutNow,
+    LogPosition, Member, MemberChange, MemberRole, Membership, Message, NodeId, Payload, PreVote, PreVoteReply,
+    RequestVote, RequestVoteReply, Round, Snapshot, SnapshotId, Term, TimeoutNow,
 };
 
 /// What clients replicate in these tests.
@@ -25,6 +25,37 @@ pub fn entry(term: u64) -> Entry<Command> {
 /// The membership with these voters and no learners.
 pub fn membership_of(voters: impl IntoIterator<Item = u64>) -> Arc<Membership> {
     Arc::new(Membership::new(voters.into_iter().map(NodeId), []).expect("each voter is named once"))
+}
+
+/// The membership of these servers, each of which is what stands beside it.
+pub fn membership_with(members: impl IntoIterator<Item = (u64, MemberRole)>) -> Arc<Membership> {
+    let members: Vec<Member> = members.into_iter().map(|(id, role)| Member { id: NodeId(id), role }).collect();
+    Arc::new(members.try_into().expect("each member is named once"))
+}
+
+/// The server votes from now on.
+pub fn add_voter(id: u64) -> MemberChange {
+    MemberChange::AddVoter(NodeId(id))
+}
+
+/// The server becomes a learner, and a voter once it has caught up.
+pub fn promote(id: u64) -> MemberChange {
+    MemberChange::AddVoterOnceCaughtUp(NodeId(id))
+}
+
+/// The server is a learner from now on.
+pub fn add_learner(id: u64) -> MemberChange {
+    MemberChange::AddLearner(NodeId(id))
+}
+
+/// The server is a member no more.
+pub fn remove(id: u64) -> MemberChange {
+    MemberChange::Remove(NodeId(id))
+}
+
+/// An entry of `term` that says who the members are.
+pub fn membership_entry(term: u64, membership: &Arc<Membership>) -> Entry<Command> {
+    Entry { term: Term(term), payload: Payload::Membership(membership.clone()) }
 }
 
 /// A snapshot up to `last` with these voters in it. Its checksum is its size.
@@ -75,6 +106,23 @@ pub fn append_in(round: u64, term: u64, prev: LogPosition, terms: &[u64], commit
         round: Round(round),
         prev,
         entries: terms.iter().copied().map(entry).collect(),
+        leader_commit: LogIndex(commit),
+    })
+}
+
+/// These entries right after `prev`.
+pub fn append_entries(
+    term: u64,
+    prev: LogPosition,
+    entries: impl IntoIterator<Item = Entry<Command>>,
+    commit: u64,
+) -> Message<Command> {
+    Message::AppendEntries(AppendEntries {
+        term: Term(term),
+        attempt: 0,
+        round: Round(0),
+        prev,
+        entries: entries.into_iter().collect(),
         leader_commit: LogIndex(commit),
     })
 }
