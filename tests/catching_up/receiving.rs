@@ -133,7 +133,7 @@ fn a_snapshot_takes_the_place_of_a_log_that_ends_before_it() {
 
 #[test]
 fn a_snapshot_takes_the_place_of_a_log_that_contradicts_it() {
-    let mut follower = node().log([1, 1, 1, 1, 1]).term(2).follower_of(2);
+    let mut follower = node().log([1, 1, 1, 1, 1]).term(2).follower();
     let other = snapshot(at(4, 2), 1..=3, 8);
     get(&mut follower, &other, 0, 8);
     follower.persist();
