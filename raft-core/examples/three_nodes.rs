@@ -41,7 +41,7 @@ impl Cluster {
             for effect in effects {
                 match effect {
                     Effect::Persist(write) => {
-                        self.inputs.push_back((id, Input::Persisted { sequence: write.sequence }))
+                        self.inputs.push_back((id, Input::Persisted { sequence: write.sequence }));
                     }
                     Effect::Send { to, message } => self.inputs.push_back((to, Input::Receive { from: id, message })),
                     Effect::Apply { first, last } => {

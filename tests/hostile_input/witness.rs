@@ -313,7 +313,7 @@ impl Witness {
             }
             Stimulus::FittingAcknowledgement { from, back, rounds_back } => {
                 let match_index = LogIndex(self.last().index.0.saturating_sub(back));
-                self.append_reply(from, rounds_back, AppendOutcome::Accepted { match_index })
+                Some(self.append_reply(from, rounds_back, AppendOutcome::Accepted { match_index }))
             }
             Stimulus::FittingRefusal { from, back, hint_back, rounds_back } => {
                 let log = self.raft.log();
@@ -321,9 +321,11 @@ impl Witness {
                 let hint_index = LogIndex(log.last_index().0.saturating_sub(hint_back));
                 let hint = LogPosition { index: hint_index, term: log.term_at(hint_index).unwrap_or(term) };
                 let attempt = self.progress_of(from).map_or(0, Progress::attempt);
-                self.append_reply(from, rounds_back, AppendOutcome::Conflict { attempt, prev_index, hint })
+                Some(self.append_reply(from, rounds_back, AppendOutcome::Conflict { attempt, prev_index, hint }))
             }
-            Stimulus::FittingHeard { from, rounds_back } => self.append_reply(from, rounds_back, AppendOutcome::Heard),
+            Stimulus::FittingHeard { from, rounds_back } => {
+                Some(self.append_reply(from, rounds_back, AppendOutcome::Heard))
+            }
             Stimulus::SnapshotPart { from, later, skip, length, round } => {
                 let (snapshot, sent) = self.offered.as_mut()?;
                 let offset = sent.saturating_add_signed(skip);
@@ -398,9 +400,9 @@ impl Witness {
         }
     }
 
-    fn append_reply(&self, from: u64, rounds_back: u64, outcome: AppendOutcome) -> Option<Input<u64>> {
+    fn append_reply(&self, from: u64, rounds_back: u64, outcome: AppendOutcome) -> Input<u64> {
         let reply = AppendEntriesReply { term: self.raft.term(), round: self.round_back(rounds_back), outcome };
-        Some(Input::Receive { from: NodeId(from), message: Message::AppendEntriesReply(reply) })
+        Input::Receive { from: NodeId(from), message: Message::AppendEntriesReply(reply) }
     }
 
     fn next_id(&mut self) -> u64 {

@@ -239,7 +239,8 @@ fn with_leases(drift_ppm: u32) -> Builder {
 
 #[test]
 fn a_configuration_that_lets_nothing_through_is_refused() {
-    let bounds: [(&str, fn(&mut Config)); 8] = [
+    type Bound = (&'static str, fn(&mut Config));
+    let bounds: [Bound; 8] = [
         ("max_entries_per_append", |config| config.max_entries_per_append = 0),
         ("max_bytes_per_append", |config| config.max_bytes_per_append = 0),
         ("max_appends_in_flight", |config| config.max_appends_in_flight = 0),
