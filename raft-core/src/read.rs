@@ -9,7 +9,7 @@ use crate::command::Command;
 use crate::effect::{Effect, ReadOutcome};
 use crate::ids::{LogIndex, NodeId, ReadId, Round};
 use crate::input::ReadMode;
-use crate::leadership::Leader;
+use crate::leadership::{FollowerOfMine, Leader};
 use crate::message::{Message, ReadIndex, ReadIndexReply};
 use crate::raft::{Raft, Role};
 use crate::time::Time;
@@ -85,6 +85,22 @@ impl Leader {
         let answered = self.answered_round();
         let began = self.rounds.began_at(answered);
         !self.has_sent_timeout_now && began.is_some_and(|began| now < began.after(lease))
+    }
+}
+
+impl<P, R> Raft<P, R> {
+    /// The followers on whose word a lease rests that this node holds at `now`: each has promised to ignore candidates
+    /// for longer than that. Nobody where it holds none. For checks and metrics: costs a copy of what a leader knows.
+    #[must_use]
+    pub fn lease_vouchers(&self, now: Time) -> Vec<NodeId> {
+        let Role::Leader(leader) = &self.role else { return Vec::new() };
+        let mut leader = leader.clone();
+        if !leader.holds_lease(self.config.lease, now) {
+            return Vec::new();
+        }
+        let answered = leader.answered_round();
+        let has_vouched = |follower: &&FollowerOfMine| follower.progress.answered >= answered;
+        leader.followers.iter().filter(has_vouched).map(|follower| follower.id).collect()
     }
 }
 

@@ -113,6 +113,13 @@ pub trait Subject: Sized {
         None
     }
 
+    /// On whose word a lease rests that this node holds at `now_ns` on its own clock, and by which it would answer reads
+    /// alone: the nodes that have promised to stay silent towards candidates. Nobody's: it holds none.
+    fn lease_vouchers(&self, now_ns: u64) -> NodeSet {
+        let _ = now_ns;
+        NodeSet::default()
+    }
+
     /// Every follower's `(node, match_index, next_index)`, on a leader, learners among them. A match that comes of a snapshot
     /// is acknowledged like any other, with a [`Promise::Log`].
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {

@@ -244,6 +244,10 @@ impl Subject for RaftCore {
         Some(self.raft.log().base().term.0)
     }
 
+    fn lease_vouchers(&self, now_ns: u64) -> NodeSet {
+        self.raft.lease_vouchers(Time(now_ns)).into_iter().map(sim_id).fold(NodeSet::default(), NodeSet::with)
+    }
+
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
         self.raft.progress().map(|(id, progress)| (sim_id(id), progress.match_index().0, progress.next_index().0))
     }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::failure::Violation;
+use crate::node::NodeId;
 use crate::subject::{Access, LogEntry, RequestId};
 
 const NAME: &str = "linearizable_reads";
@@ -31,6 +32,9 @@ struct Open {
     key: u64,
     /// The floor when it was asked.
     not_before: u64,
+    /// How much was committed when it came to a node, and the latest term that had had a leader then.
+    committed: u64,
+    led: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -75,9 +79,46 @@ impl LinearizableReads {
         match access {
             Access::Write { key, value } => self.writes.insert(Write { digest, key, value }),
             Access::Read { key } => {
-                self.open.insert(id, Open { key, not_before: self.floor });
+                self.open.insert(id, Open { key, not_before: self.floor, committed: 0, led: 0 });
             }
             Access::Other => {}
+        }
+    }
+
+    /// The request comes to a node. The latest term that has had a leader is `led`.
+    pub fn arrived(&mut self, id: RequestId, led: u64) {
+        let committed = self.committed;
+        if let Some(open) = self.open.get_mut(&id) {
+            (open.committed, open.led) = (committed, led);
+        }
+    }
+
+    /// `node`, which has applied `applied` entries and leads the term `leads` if it leads, answers a read that has no place
+    /// in the log.
+    ///
+    /// Seen from above, before any stale value is found: whoever makes sure after the read came that it leads has all that
+    /// was committed then (§8; dissertation §6.4), and nobody else can have led a later term before.
+    ///
+    /// # Errors
+    /// Where it was not fit to answer.
+    pub fn served(&self, node: NodeId, id: RequestId, applied: u64, leads: Option<u64>) -> Result<(), Box<Violation>> {
+        let Some(open) = self.open.get(&id) else { return Ok(()) };
+        if applied < open.committed {
+            let what = format!(
+                "{node} answers a read with {applied} entries applied, and {} were committed when it came",
+                open.committed
+            );
+            return Err(Violation::new(NAME, what));
+        }
+        match leads {
+            Some(term) if term < open.led => {
+                let what = format!(
+                    "{node} answers a read as leader of term {term}, and term {} had one when it came",
+                    open.led
+                );
+                Err(Violation::new(NAME, what))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -114,7 +155,7 @@ impl LinearizableReads {
 
     /// The earliest index at which the read may have found `value`; one that went through the log was at `index`.
     fn moment(&self, id: RequestId, open: Open, index: Option<u64>, value: Option<u64>) -> Result<u64, Box<Violation>> {
-        let Open { key, not_before } = open;
+        let Open { key, not_before, .. } = open;
         let earliest = index.unwrap_or(not_before);
         let values = self.values.get(&key).map_or(&[][..], Vec::as_slice);
         let later = values.partition_point(|(written_at, _)| *written_at <= earliest);

@@ -11,6 +11,7 @@ pub mod election_quorum;
 pub mod election_safety;
 pub mod leader_append_only;
 pub mod leader_completeness;
+pub mod leases;
 pub mod linearizable_reads;
 pub mod log_matching;
 pub mod membership;
@@ -79,6 +80,7 @@ pub const ALL: &[About] = &[
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
     About { name: "durability", property: "what is committed stays on the disks of a quorum" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
+    About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
     About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
     About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
@@ -101,6 +103,8 @@ pub(crate) struct Checkers {
     acknowledged: Acknowledged,
     linearizable_reads: LinearizableReads,
     applied: Applied,
+    /// The latest term that has had a leader.
+    latest_led: u64,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
 }
@@ -138,6 +142,7 @@ impl Checkers {
             acknowledged: Acknowledged::default(),
             linearizable_reads: LinearizableReads::default(),
             applied: Applied::default(),
+            latest_led: 0,
             makes_promises: false,
         }
     }
@@ -261,6 +266,7 @@ impl Checkers {
         let is_newly_elected =
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
         if is_newly_elected {
+            self.latest_led = self.latest_led.max(term);
             self.check_votes(node, &now)?;
         }
         self.check_log(node, &before, &now, subject)?;
@@ -561,13 +567,24 @@ impl Checkers {
         self.acknowledged.refused(id, self.state_machine_safety.log())
     }
 
-    /// A client is told that its command took effect; if it was a read, that it found `value()`.
+    /// A client's request comes to a node.
+    pub(crate) fn arrived(&mut self, id: RequestId) {
+        self.linearizable_reads.arrived(id, self.latest_led);
+    }
+
+    /// `node` tells a client that its command took effect; if it was a read, that it found `value()`.
     pub(crate) fn done(
         &mut self,
+        node: NodeId,
         id: RequestId,
         index: Option<u64>,
         value: impl FnOnce() -> Option<u64>,
     ) -> Result<(), Box<Violation>> {
+        if index.is_none() {
+            let seen = &self.nodes[node.index()].seen;
+            let leads = (seen.role == Role::Leader).then_some(seen.term_and_vote.term);
+            self.linearizable_reads.served(node, id, seen.applied_index, leads)?;
+        }
         let committed = self.state_machine_safety.log();
         let index = match index {
             Some(index) => self.acknowledged.done(id, index, committed).map(|()| Some(index)),

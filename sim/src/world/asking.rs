@@ -2,6 +2,7 @@
 
 use super::World;
 use super::event::Event;
+use crate::checkers::leases;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
@@ -97,6 +98,18 @@ impl<S: Subject> World<S> {
                 _ => None,
             };
             self.checkers.promised(node, promise, entry, &self.disks[node.index()])?;
+            if let Promise::Vote { term, candidate } = promise {
+                // The subject that is being stepped is not among them.
+                for (leader, other) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
+                    // A vote in the leader's own term, or in one before, takes nothing from it.
+                    if term <= self.checkers.seen(leader).term_and_vote.term {
+                        continue;
+                    }
+                    let now_ns = self.clocks[leader.index()].local_ns(self.now_ns);
+                    let vouchers = other.as_ref().map(|other| other.lease_vouchers(now_ns)).unwrap_or_default();
+                    leases::voted(node, candidate, term, leader, vouchers)?;
+                }
+            }
         }
         Ok(())
     }

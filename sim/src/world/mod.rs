@@ -351,7 +351,7 @@ impl<S: Subject> World<S> {
             self.fail(FailureKind::Crash, &stopped);
             return Ok(());
         }
-        if self.responses.is_empty() { Ok(()) } else { self.send_responses() }
+        if self.responses.is_empty() { Ok(()) } else { self.send_responses(node) }
     }
 
     /// Lets the checkers look at a node that may have changed.

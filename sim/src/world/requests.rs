@@ -25,6 +25,7 @@ impl<S: Subject> World<S> {
                 let Some(leader) = self.current_leader() else { return Ok(()) };
                 let (id, command) = self.begin_request(place);
                 self.trace.note(self.now_ns, || format!("client {client} asks {leader} for {command:?}"));
+                self.checkers.arrived(id);
                 self.step_node(leader, Input::Request { id, command })
             }
             Clients::Closed { timeout_ns, .. } => {
@@ -76,16 +77,17 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         self.trace.note(self.now_ns, || format!("client {} ──▶ {to}  {command:?}", id.client));
+        self.checkers.arrived(id);
         self.step_node(to, Input::Request { id, command })
     }
 
     /// Sends what a node has answered on its way, after the checkers have seen the node.
-    pub(super) fn send_responses(&mut self) -> Result<(), Box<Violation>> {
+    pub(super) fn send_responses(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let mut responses = std::mem::take(&mut self.responses);
         for (id, response) in responses.drain(..) {
             // Judged where it is said: whether and when the client hears of it changes nothing.
             match &response {
-                Response::Done { index, answer } => self.checkers.done(id, *index, || S::read_value(answer))?,
+                Response::Done { index, answer } => self.checkers.done(node, id, *index, || S::read_value(answer))?,
                 Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
             }
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
