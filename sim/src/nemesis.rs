@@ -63,8 +63,7 @@ impl Nemesis {
         let network = draw_network(choice, is_on, tempo_ns);
         let disk = draw_disk(choice, is_on, tempo_ns);
         let most_drift = if is_on(FaultClass::ClockDrift) { *choice.pick(&[500, 10_000, 100_000]) } else { 0 };
-        let clock_drift_ppm =
-            NodeId::all(nodes).map(|_| choice.below(2 * most_drift + 1) as i32 - most_drift as i32).collect();
+        let clock_drift_ppm = NodeId::all(nodes).map(|_| draw_drift(choice, most_drift)).collect();
         let clients = self.draw_clients(choice, tempo_ns);
         let faults = draw_faults(choice, &on, nodes, duration_ns, tempo_ns);
         // Drawn last, so that a class more leaves what goes wrong as it was.
@@ -114,6 +113,16 @@ fn is_timely(network: &Network, disk: &DiskPlan, election_timeout_ns: (u64, u64)
     let (shortest_ns, longest_ns) = election_timeout_ns;
     let vote_ns = network.latency_ns.1 + disk.write_ns.1;
     2 * vote_ns <= longest_ns - shortest_ns && 2 * network.latency_ns.1 <= shortest_ns
+}
+
+/// Anything up to `most`, and half of the time the most itself, where it does most harm.
+fn draw_drift(choice: &mut Choice, most: u64) -> i32 {
+    let most = most as i32;
+    match choice.below(4) {
+        0 => -most,
+        1 => most,
+        _ => choice.below(2 * most as u64 + 1) as i32 - most,
+    }
 }
 
 fn draw_network(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool, tempo_ns: u64) -> Network {

@@ -3,7 +3,7 @@
 use sim::checkers::linearizable_reads::LinearizableReads;
 use sim::{Access, LogEntry, RequestId, Violation};
 
-use crate::verdicts::assert_rejected;
+use crate::verdicts::{N2, assert_rejected};
 
 const NAME: &str = "linearizable_reads";
 
@@ -221,4 +221,40 @@ fn commands_may_have_any_digests_in_any_order() {
         checker.invoked(read(number as u32), 0, Access::Read { key: *digest });
         assert!(checker.done(read(number as u32), None, || Some(*digest)).is_ok(), "{digest}");
     }
+}
+
+// ---- Who is fit to answer ----
+
+/// A read that came when three entries were committed, and term 4 had had a leader.
+fn arrived() -> LinearizableReads {
+    let mut service = Service::default().writes(1).writes(2).writes(3).asks(0);
+    service.checker.arrived(read(0), 4);
+    service.checker
+}
+
+#[test]
+fn an_answer_from_before_what_was_committed_when_the_read_came_is_rejected() {
+    let words = &["n2 answers a read with 2 entries applied", "3 were committed"];
+    assert_rejected(arrived().served(N2, read(0), 2, None), NAME, words);
+}
+
+#[test]
+fn an_answer_of_a_leader_that_had_a_successor_when_the_read_came_is_rejected() {
+    let words = &["n2 answers a read as leader of term 3", "term 4 had one"];
+    assert_rejected(arrived().served(N2, read(0), 3, Some(3)), NAME, words);
+}
+
+#[test]
+fn answers_of_those_who_know_enough_are_accepted() {
+    for (applied, leads) in [(3, None), (9, None), (3, Some(4)), (5, Some(6))] {
+        arrived().served(N2, read(0), applied, leads).expect("fit to answer");
+    }
+    arrived().served(N2, read(1), 0, Some(1)).expect("nobody asked for it");
+}
+
+#[test]
+fn what_is_committed_after_the_read_came_need_not_be_in_the_answer() {
+    let mut checker = arrived();
+    checker.committed(LogEntry { term: 4, digest: LogEntry::NO_COMMAND });
+    checker.served(N2, read(0), 3, Some(4)).expect("the read may come before it");
 }

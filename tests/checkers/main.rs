@@ -14,6 +14,7 @@ mod election_safety;
 mod entries;
 mod leader_append_only;
 mod leader_completeness;
+mod leases;
 mod linearizable_reads;
 mod log_matching;
 mod membership;

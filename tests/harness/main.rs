@@ -3,6 +3,7 @@
 mod coverage;
 mod flawed;
 mod hasty_reader;
+mod leases;
 mod liveness;
 mod operations;
 mod toy;
