@@ -329,7 +329,9 @@ impl Witness {
             Stimulus::SnapshotPart { from, later, skip, length, round } => {
                 let (snapshot, sent) = self.offered.as_mut()?;
                 let offset = sent.saturating_add_signed(skip);
-                let length = length.min(snapshot.size.saturating_sub(offset));
+                // The longest ones are not cut where the snapshot ends.
+                let left = if length < 11 { snapshot.size.saturating_sub(offset) } else { length };
+                let length = length.min(left);
                 *sent = offset + length;
                 let data = (offset..offset + length).map(|byte| byte as u8).collect();
                 let (term, round, snapshot) = (Term(term.0 + later), Round(round), snapshot.clone());
@@ -742,18 +744,46 @@ fn kind(effect: &Effect<u64>) -> &'static str {
 
 /// Why no server can have sent this.
 fn impossible(input: &Input<u64>) -> Option<&'static str> {
-    let Input::Receive { from, message } = input else { return None };
+    let (from, message) = match input {
+        Input::Receive { from, message } => (from, message),
+        Input::SnapshotChunkLoaded { snapshot, offset, data: Some(data), .. } => {
+            return (!is_part(*offset, data, snapshot.size)).then_some("the snapshot has no such part");
+        }
+        _ => return None,
+    };
     let term = message.term();
     match message {
         _ if *from == ME => Some("it is the server itself"),
         _ if term == Term(0) => Some("nobody is elected in term 0"),
         _ if term > Term::LIMIT => Some("the term is out of range"),
+        _ if index(message) > Some(LogIndex::LIMIT) => Some("the index is out of range"),
         Message::RequestVote(request) if request.last.term >= term => Some("the candidate is ahead of itself"),
         Message::PreVote(request) if request.last.term >= term => Some("the candidate is ahead of itself"),
         Message::AppendEntries(append) if append.prev.term > term => Some("the leader is ahead of itself"),
         Message::InstallSnapshot(part) if part.snapshot.last.term > term => Some("the leader is ahead of itself"),
+        Message::InstallSnapshot(part) if !is_part(part.offset, &part.data, part.snapshot.size) => {
+            Some("the snapshot has no such part")
+        }
         _ => None,
     }
+}
+
+/// The place that a message speaks of, where it is one of the sender's own log.
+fn index(message: &Message<u64>) -> Option<LogIndex> {
+    match message {
+        Message::PreVote(request) => Some(request.last.index),
+        Message::RequestVote(request) => Some(request.last.index),
+        Message::AppendEntries(append) => Some(append.prev.index),
+        Message::InstallSnapshot(part) => Some(part.snapshot.last.index),
+        Message::ReadIndexReply(answer) => Some(answer.index),
+        _ => None,
+    }
+}
+
+/// Whether a snapshot of `size` bytes has `data` at `offset`, which only an empty one is sent without any.
+fn is_part(offset: u64, data: &[u8], size: u64) -> bool {
+    let fits = offset.checked_add(data.len() as u64).is_some_and(|end| end <= size);
+    fits && (size == 0 || !data.is_empty())
 }
 
 /// The follower that refuses an append with this.
