@@ -279,12 +279,15 @@ fn trust_clocks(plan: &mut Plan<Settings>) {
 
 /// A fixed workload, to measure speed with and to compare with others on.
 fn bench() -> Scenario<RaftCore> {
-    Scenario::new(
+    let mut scenario = Scenario::new(
         "bench",
         "the fixed workload that `bench` measures",
         &[FaultClass::Loss, FaultClass::Partition],
         |choice| bench_plan(choice, 60_000),
-    )
+    );
+    // The same work as others do, and no more.
+    scenario.features.clear();
+    scenario
 }
 
 /// 5 nodes, latency 1 to 10 ms, 1 % loss, heartbeats every 20 ms, elections after 100 to 200 ms, a command every 5 ms
