@@ -212,15 +212,6 @@ impl Progress {
         }
     }
 
-    /// The follower has answered, and the place right before what it needs next is compacted: no append can find out
-    /// more.
-    pub(crate) fn start_over(&mut self) {
-        if let Flow::Probe { .. } | Flow::Replicate(_) = self.flow {
-            self.attempt += 1;
-            self.flow = Flow::Probe { is_outstanding: false };
-        }
-    }
-
     pub(crate) fn begin_snapshot(&mut self, snapshot: Arc<Snapshot>, budget: u64, now: Time) {
         self.flow = Flow::Snapshot(SnapshotTransfer {
             snapshot,

@@ -145,13 +145,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
             // A term above ours has been adopted already.
             AppendOutcome::Heard | AppendOutcome::StaleTerm => {}
         }
-        if let Role::Leader(leader) = &mut self.role
+        if let Role::Leader(leader) = &self.role
             && let Some(place) = leader.place_of(from)
         {
-            let progress = &mut leader.followers[place].progress;
-            if progress.next_index().previous() < base {
-                progress.start_over();
-            }
             self.pursue_transfer(place, effects);
             self.replicate_to(place, effects);
         }
