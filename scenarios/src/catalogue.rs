@@ -5,26 +5,44 @@ use sim::{
     TimedFault,
 };
 
-use crate::cluster_files::ClusterFiles;
-use crate::raft_core_subject::{RaftCore, Settings};
+use crate::cluster_files::{ClusterFiles, Timeouts};
+use crate::subjects::{CatalogueSubject, Focus};
 
 const MS: u64 = 1_000_000;
 
 /// The scenario that is run where none is named.
 pub const DEFAULT: &str = "swarm";
 
-/// All scenarios, in the order in which they are listed. With `files`, the cluster is that of the files.
+/// The scenario that every subject takes part in, to be compared by.
+const BENCH: &str = "bench";
+
+/// All scenarios in which the subject takes part, in the order in which they are listed. With `files`, the cluster is that
+/// of the files.
 #[must_use]
-pub fn all(files: Option<&ClusterFiles>) -> Vec<Scenario<RaftCore>> {
-    let mut scenarios: Vec<_> = drawn().into_iter().map(|family| family.scenario(files)).collect();
-    scenarios.push(bench());
-    scenarios
+pub fn all<S: CatalogueSubject>(files: Option<&ClusterFiles>) -> Vec<Scenario<S>> {
+    let families = drawn().into_iter().filter(Family::has::<S>);
+    families.map(|family| family.scenario(files)).chain([bench()]).collect()
 }
 
 /// The scenario of that name.
-#[must_use]
-pub fn find(name: &str, files: Option<&ClusterFiles>) -> Option<Scenario<RaftCore>> {
-    all(files).into_iter().find(|scenario| scenario.name == name)
+///
+/// # Errors
+/// In one line, where there is none, or the subject takes no part in it: those in which it does.
+pub fn find<S: CatalogueSubject>(name: &str, files: Option<&ClusterFiles>) -> Result<Scenario<S>, String> {
+    if name == BENCH {
+        return Ok(bench());
+    }
+    let families = drawn();
+    let found = families.iter().position(|family| family.name == name);
+    if let Some(place) = found.filter(|place| families[*place].has::<S>()) {
+        return Ok(families.into_iter().nth(place).map(|family| family.scenario(files)).unwrap_or_else(bench));
+    }
+    let known = families.iter().filter(|family| family.has::<S>()).map(|family| family.name);
+    let known = known.chain([BENCH]).collect::<Vec<_>>().join(", ");
+    Err(match found {
+        Some(_) => format!("{} takes no part in '{name}'; it does in {known}", S::NAME),
+        None => format!("there is no '{name}'; there are {known}"),
+    })
 }
 
 /// A scenario whose plans a nemesis draws.
@@ -32,10 +50,11 @@ struct Family {
     name: &'static str,
     about: &'static str,
     nemesis: Nemesis,
-    /// What its runs exercise in any 2,000 of them; `None`: everything that takes nothing outside of Raft's contract.
+    /// What its runs exercise in any 2,000 of them, as far as the subject knows it; `None`: everything that takes nothing
+    /// outside of Raft's contract.
     features: Option<&'static [&'static str]>,
-    /// What it changes about the settings drawn, to bring its subject out.
-    shape: fn(&mut Settings, &mut Choice),
+    /// What the settings are drawn to bring out.
+    focus: Focus,
 }
 
 fn drawn() -> Vec<Family> {
@@ -57,7 +76,7 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: None,
-            shape: |_, _| {},
+            focus: Focus::Everything,
         },
         Family {
             name: "elections",
@@ -69,7 +88,7 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["pre_votes", "step_downs", "priority_refusals"]),
-            shape: |settings, choice| settings.preferred = NodeSet(choice.below(1 << sim::MAX_NODES) as u8),
+            focus: Focus::Elections,
         },
         Family {
             name: "replication",
@@ -81,25 +100,21 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["backpressure"]),
-            shape: |_, _| {},
+            focus: Focus::Replication,
         },
         Family {
             name: "pre_vote",
             about: "nodes come back from partitions and pauses, while some ask before they campaign and some do not",
             nemesis: Nemesis { faults: faults(&[Partition, OneWayPartition, Pause]), ..usual() },
             features: Some(&["pre_votes"]),
-            shape: |settings, choice| {
-                if choice.chance_ppm(500_000) {
-                    settings.pre_vote = NodeSet(choice.below(1 << sim::MAX_NODES) as u8);
-                }
-            },
+            focus: Focus::PreVote,
         },
         Family {
             name: "check_quorum",
             about: "leaders lose their quorum: partitions of every kind against leaders that count who answers",
             nemesis: Nemesis { faults: faults(&[Partition, OneWayPartition, Pause, ClockDrift]), ..usual() },
             features: Some(&["step_downs"]),
-            shape: |settings, _| settings.check_quorum = NodeSet::all(sim::MAX_NODES as u8),
+            focus: Focus::CheckQuorum,
         },
         Family {
             name: "transfers",
@@ -111,7 +126,7 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["transfers", "transfers_done"]),
-            shape: |_, _| {},
+            focus: Focus::Transfers,
         },
         Family {
             name: "membership",
@@ -125,14 +140,14 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["membership_changes", "joint_configurations", "memberships_rolled_back", "promotions"]),
-            shape: |_, _| {},
+            focus: Focus::Membership,
         },
         Family {
             name: "priorities",
             about: "some nodes should rather lead, and none that lacks an entry may",
             nemesis: Nemesis { faults: faults(&[Partition, Crash, Pause]), ..usual() },
             features: Some(&["priority_refusals"]),
-            shape: |settings, choice| settings.preferred = NodeSet(choice.within((1, 126)) as u8),
+            focus: Focus::Priorities,
         },
         Family {
             name: "reads",
@@ -144,12 +159,7 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["read_index_reads", "lease_reads", "forwarded_reads", "lost_reads"]),
-            shape: |settings, choice| {
-                settings.reads = true;
-                settings.keys = choice.within((1, 4));
-                settings.check_quorum = NodeSet::all(sim::MAX_NODES as u8);
-                settings.lease_clock_drift_ppm = Some(0);
-            },
+            focus: Focus::Reads,
         },
         Family {
             name: "snapshots",
@@ -160,9 +170,7 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["snapshots_taken", "snapshots_sent", "snapshots_installed"]),
-            shape: |settings, choice| {
-                settings.snapshots = Some((*choice.pick(&[1, 2, 5, 20]), *choice.pick(&[0, 0, 1, 5])));
-            },
+            focus: Focus::Snapshots,
         },
         Family {
             name: "lost_log",
@@ -174,14 +182,14 @@ fn drawn() -> Vec<Family> {
                 ..usual()
             },
             features: Some(&["lost_logs"]),
-            shape: |_, _| {},
+            focus: Focus::LostLogs,
         },
         Family {
             name: "slow_disks",
             about: "disks stall for longer than an election timeout: leaders hand over, and nobody promises too early",
             nemesis: Nemesis { faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk]), clients: (2, 8), ..usual() },
             features: Some(&["slow_disk_handovers"]),
-            shape: |_, _| {},
+            focus: Focus::SlowDisks,
         },
     ]
 }
@@ -202,88 +210,76 @@ fn usual() -> Nemesis {
 }
 
 impl Family {
-    fn scenario(self, files: Option<&ClusterFiles>) -> Scenario<RaftCore> {
-        let Self { name, about, nemesis, features, shape } = self;
+    fn has<S: CatalogueSubject>(&self) -> bool {
+        self.focus == Focus::Everything || S::FOCUSES.contains(&self.focus)
+    }
+
+    fn scenario<S: CatalogueSubject>(self, files: Option<&ClusterFiles>) -> Scenario<S> {
+        let Self { name, about, mut nemesis, features, focus } = self;
         let is_alone = files.is_some_and(|files| files.nodes() == 1);
+        nemesis.faults.retain(|class| S::meets(*class));
+        nemesis.operations.retain(|class| S::performs(*class));
         let faults: Vec<FaultClass> =
             nemesis.faults.iter().copied().filter(|class| !(is_alone && class.needs_links())).collect();
         let files = files.cloned();
         let mut scenario = Scenario::new(name, about, &faults, move |choice| {
             let drawn_nodes = nemesis.draw_nodes(choice);
-            let mut drawn_settings = Settings::draw(choice);
-            shape(&mut drawn_settings, choice);
-            match &files {
-                Some(files) => draw_plan(&nemesis, choice, files.nodes(), files.apply_to(drawn_settings)),
-                None => draw_plan(&nemesis, choice, drawn_nodes, drawn_settings),
+            let mut settings = S::draw_settings(choice);
+            S::bring_out(focus, &mut settings, choice);
+            if let Some(timeouts) = files.as_ref().and_then(ClusterFiles::timeouts) {
+                S::set_timeouts(&mut settings, timeouts);
             }
+            let nodes = files.as_ref().map_or(drawn_nodes, ClusterFiles::nodes);
+            draw_plan::<S>(&nemesis, choice, nodes, settings)
         });
         match features {
             // Most of Raft is between servers.
             _ if is_alone => scenario.features.clear(),
-            Some(features) => scenario.features = features.to_vec(),
+            Some(features) => scenario.features.retain(|feature| features.contains(feature)),
             None => scenario.features.retain(|feature| *feature != "lost_logs"),
         }
         scenario
     }
 }
 
-fn draw_plan(nemesis: &Nemesis, choice: &mut Choice, nodes: u8, settings: Settings) -> Plan<Settings> {
-    let (shortest_ms, longest_ms) = settings.election_timeout_ms;
+fn draw_plan<S: CatalogueSubject>(
+    nemesis: &Nemesis,
+    choice: &mut Choice,
+    nodes: u8,
+    settings: S::Settings,
+) -> Plan<S::Settings> {
+    let Timeouts { election_ms: (shortest_ms, longest_ms), heartbeat_ms } = S::timeouts(&settings);
     // With fewer than two heartbeats in the shortest timeout, whoever leads cannot be expected to stay.
-    let keeps_leaders = 2 * settings.heartbeat_ms <= shortest_ms;
-    let nemesis =
-        Nemesis { outside: nemesis.outside.iter().copied().chain(survivable(&settings)).collect(), ..nemesis.clone() };
+    let keeps_leaders = 2 * heartbeat_ms <= shortest_ms;
+    let outside = nemesis.outside.iter().copied().chain(S::lives_with(&settings)).collect();
+    let nemesis = Nemesis { outside, ..nemesis.clone() };
     let mut plan = nemesis.draw(choice, nodes, settings, (shortest_ms * MS, longest_ms * MS));
     plan.heal = plan.heal.filter(|_| keeps_leaders);
-    let catch_up_ns = catch_up_ns(&plan);
+    let catch_up_ns = S::catch_up_ns(&plan);
     if let Some(heal) = &mut plan.heal {
         heal.catch_up_ns = catch_up_ns;
     }
-    trust_clocks(&mut plan);
+    let drift_ppm = apart_ppm(&plan.clock_drift_ppm);
+    S::trust_clocks(&mut plan.settings, drift_ppm);
     plan
 }
 
-/// How long it takes at most to bring a snapshot over: part by part, each after the one before was acknowledged, and no
-/// more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
-fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
-    let Settings { snapshots: Some(_), keys, heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings else {
-        return 0;
-    };
-    let size = Settings::largest_snapshot(keys);
-    let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
-    2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
-}
-
-/// The nodes outside the core that a cluster with these settings can live with, though others hear them.
-fn survivable(settings: &Settings) -> impl Iterator<Item = Outside> + use<> {
-    let everyone = NodeSet::all(sim::MAX_NODES as u8);
-    let checks_quorum = settings.check_quorum == everyone;
-    let asks_first = settings.pre_vote == everyone;
-    let connected = checks_quorum.then_some(Outside::Connected);
-    let deaf = (checks_quorum && asks_first).then_some(Outside::Deaf);
-    connected.into_iter().chain(deaf)
-}
-
-/// Leases trust the clocks of the run exactly as far as they can be trusted.
-fn trust_clocks(plan: &mut Plan<Settings>) {
+/// How many microseconds the slowest clock may lose against the fastest while that one shows a second, rounded up.
+fn apart_ppm(drifts: &[i32]) -> u32 {
     const MILLION: i64 = 1_000_000;
-    let drifts = || plan.clock_drift_ppm.iter().map(|drift| i64::from(*drift));
+    let drifts = || drifts.iter().map(|drift| i64::from(*drift));
     let (slowest, fastest) = (drifts().min().unwrap_or(0), drifts().max().unwrap_or(0));
-    // While the fastest clock shows a million, the slowest shows this many less, rounded up.
     let apart = (fastest - slowest) * MILLION;
-    let drift_ppm = (apart + MILLION + fastest - 1) / (MILLION + fastest);
-    if let Some(trusted) = &mut plan.settings.lease_clock_drift_ppm {
-        *trusted = drift_ppm as u32;
-    }
+    ((apart + MILLION + fastest - 1) / (MILLION + fastest)) as u32
 }
 
 /// A fixed workload, to measure speed with and to compare with others on.
-fn bench() -> Scenario<RaftCore> {
+fn bench<S: CatalogueSubject>() -> Scenario<S> {
     let mut scenario = Scenario::new(
-        "bench",
+        BENCH,
         "the fixed workload that `bench` measures",
         &[FaultClass::Loss, FaultClass::Partition],
-        |choice| bench_plan(choice, 60_000),
+        |choice| bench_plan::<S>(choice, 60_000),
     );
     // The same work as others do, and no more.
     scenario.features.clear();
@@ -293,7 +289,7 @@ fn bench() -> Scenario<RaftCore> {
 /// 5 nodes, latency 1 to 10 ms, 1 % loss, heartbeats every 20 ms, elections after 100 to 200 ms, a command every 5 ms
 /// to the leader, the cluster split in two for 500 ms every 2 s, disks that write at once.
 #[must_use]
-pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
+pub fn bench_plan<S: CatalogueSubject>(choice: &mut Choice, duration_ms: u64) -> Plan<S::Settings> {
     const NODES: u8 = 5;
     let split = |at_ns| TimedFault {
         at_ns,
@@ -305,14 +301,7 @@ pub fn bench_plan(choice: &mut Choice, duration_ms: u64) -> Plan<Settings> {
         nodes: NODES,
         members: NodeSet::all(NODES),
         duration_ns: duration_ms * MS,
-        settings: Settings {
-            election_timeout_ms: (100, 200),
-            heartbeat_ms: 20,
-            // As the others that it is compared with have them.
-            pre_vote: NodeSet::default(),
-            check_quorum: NodeSet::default(),
-            ..Settings::default()
-        },
+        settings: S::bench_settings(Timeouts { election_ms: (100, 200), heartbeat_ms: 20 }),
         network: Network {
             latency_ns: (MS, 10 * MS),
             loss_ppm: 10_000,

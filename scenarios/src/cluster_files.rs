@@ -6,8 +6,6 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, de};
 
-use crate::raft_core_subject::Settings;
-
 /// A cluster as its operator describes it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ClusterFiles {
@@ -15,12 +13,14 @@ pub struct ClusterFiles {
     peers: Option<Vec<Peer>>,
 }
 
-/// The timeouts file: milliseconds.
+/// What the timeouts file says, in milliseconds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 #[serde(try_from = "UncheckedTimeouts")]
-struct Timeouts {
-    election_ms: (u64, u64),
-    heartbeat_ms: u64,
+pub struct Timeouts {
+    /// The shortest and the longest election timeout, the longest not included.
+    pub election_ms: (u64, u64),
+    /// From one heartbeat to the next.
+    pub heartbeat_ms: u64,
 }
 
 #[derive(Deserialize)]
@@ -128,15 +128,10 @@ impl ClusterFiles {
         self.peers.as_ref().map_or(5, |peers| peers.len() as u8)
     }
 
-    /// `settings` with the timeouts of the file.
+    /// The timeouts, where a file gives them.
     #[must_use]
-    pub fn apply_to(&self, settings: Settings) -> Settings {
-        match self.timeouts {
-            Some(Timeouts { election_ms, heartbeat_ms }) => {
-                Settings { election_timeout_ms: election_ms, heartbeat_ms, ..settings }
-            }
-            None => settings,
-        }
+    pub fn timeouts(&self) -> Option<Timeouts> {
+        self.timeouts
     }
 
     /// The cluster in a few words.

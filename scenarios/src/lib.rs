@@ -6,3 +6,4 @@ pub mod catalogue;
 pub mod cluster_files;
 pub mod kv;
 pub mod raft_core_subject;
+pub mod subjects;

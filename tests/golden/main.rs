@@ -63,7 +63,7 @@ fn a_failed_over_replication() {
 #[test]
 fn trace_hashes() {
     let mut table = String::new();
-    for scenario in catalogue::all(None) {
+    for scenario in catalogue::all::<RaftCore>(None) {
         let seeds = if scenario.name == "bench" { 1 } else { 4 };
         for seed in 0..seeds {
             let report = sim::run_seed(&scenario, seed).expect("the plan makes sense");
@@ -73,7 +73,7 @@ fn trace_hashes() {
             );
         }
     }
-    let swarm = catalogue::find("swarm", None).expect("the catalogue has it");
+    let swarm = catalogue::find::<RaftCore>("swarm", None).expect("the catalogue has it");
     let report = Campaign { seeds: 0..100, jobs: 2, fail_fast: false }.run(&swarm, |_| true).expect("plans");
     table += &format!("{:<12} 0..100  {:016x}  {:>6} events\n", swarm.name, report.trace_hash, report.totals.events);
     insta::assert_snapshot!(table);

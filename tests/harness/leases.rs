@@ -9,7 +9,7 @@ const SEEDS: u64 = 600;
 /// The checkers that fail runs of the scenario `reads` in which every clock is up to a tenth too fast or too slow, and
 /// leases allow for `trusted_ppm`.
 fn fails_with(trusted_ppm: u32) -> Vec<String> {
-    let scenario = catalogue::find("reads", None).expect("it is in the catalogue");
+    let scenario = catalogue::find::<RaftCore>("reads", None).expect("it is in the catalogue");
     let failure_of = |seed| {
         let mut plan = scenario.plan(seed);
         for (drift_ppm, place) in plan.clock_drift_ppm.iter_mut().zip(0..) {

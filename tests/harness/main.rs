@@ -100,7 +100,8 @@ fn a_node_that_refuses_an_honest_message_is_a_safety_failure() {
 
 /// How the first of so many seeds of the swarm ends in which something is wrong with this subject.
 fn first_failure<S: Subject<Settings = Settings>>(seeds: u64) -> Option<sim::Failure> {
-    let scenario = catalogue::find("swarm", None).expect("the catalogue has it");
+    let scenario =
+        catalogue::find::<scenarios::raft_core_subject::RaftCore>("swarm", None).expect("the catalogue has it");
     (0..seeds).find_map(|seed| run_plan::<S>(&scenario.plan(seed), seed).expect("a plan").failure)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use scenarios::subjects::SubjectName;
 use sim::environment::parse_seed;
 
 /// Deterministic simulation of Raft clusters: one seed is one whole run.
@@ -39,9 +40,9 @@ pub(super) struct Target {
     /// The scenario, one of those that `list` shows
     #[arg(long, value_name = "NAME", default_value = scenarios::catalogue::DEFAULT)]
     pub(super) scenario: String,
-    /// The protocol under test
-    #[arg(long, value_name = "NAME", default_value = "raft-core")]
-    pub(super) subject: String,
+    /// The protocol under test, one of those that `list` shows
+    #[arg(long, value_name = "NAME", default_value = SubjectName::default().name())]
+    pub(super) subject: SubjectName,
     /// Take the timeouts from this file (raft_conf.json: EToutStart, EToutEnd, HTout in ms)
     #[arg(long, value_name = "FILE")]
     pub(super) conf: Option<PathBuf>,
@@ -54,7 +55,7 @@ impl Default for Target {
     fn default() -> Self {
         Self {
             scenario: scenarios::catalogue::DEFAULT.to_owned(),
-            subject: "raft-core".to_owned(),
+            subject: SubjectName::default(),
             conf: None,
             peers: None,
         }
@@ -117,6 +118,9 @@ pub(super) struct ListArgs {
 
 #[derive(ClapArgs, Debug)]
 pub(super) struct BenchArgs {
+    /// The protocol under test, one of those that `list` shows
+    #[arg(long, value_name = "NAME", default_value = SubjectName::default().name())]
+    pub(super) subject: SubjectName,
     /// How many seeds
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) count: u64,

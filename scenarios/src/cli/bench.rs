@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use scenarios::catalogue::bench_plan;
-use scenarios::raft_core_subject::RaftCore;
+use scenarios::subjects::CatalogueSubject;
 use serde::Serialize;
 use sim::choices::Choices;
 use sim::{CampaignReport, run_plan};
@@ -16,6 +16,7 @@ use super::{VERSION, exit, hex, print, print_json};
 /// What `bench --json` prints. Rates are by wall time, on one thread.
 #[derive(Serialize)]
 struct Document {
+    subject: &'static str,
     seeds: u64,
     virtual_seconds_per_seed: u64,
     wall_ms: u64,
@@ -34,18 +35,19 @@ struct Document {
     version: &'static str,
 }
 
-pub(super) fn run(args: &BenchArgs) -> Result<ExitCode, String> {
+pub(super) fn run<S: CatalogueSubject>(args: &BenchArgs) -> Result<ExitCode, String> {
     let mut report = CampaignReport::default();
     let mut wall = Duration::ZERO;
     for seed in 0..args.count {
-        let plan = bench_plan(&mut Choices::new(seed).plan(), args.virtual_seconds * 1_000);
+        let plan = bench_plan::<S>(&mut Choices::new(seed).plan(), args.virtual_seconds * 1_000);
         let started = Instant::now();
-        let run = run_plan::<RaftCore>(&plan, seed).map_err(|problem| problem.to_string())?;
+        let run = run_plan::<S>(&plan, seed).map_err(|problem| problem.to_string())?;
         wall += started.elapsed();
         report.add(run);
     }
     let nanos = u64::try_from(wall.as_nanos()).unwrap_or(u64::MAX);
     let document = Document {
+        subject: S::NAME,
         seeds: args.count,
         virtual_seconds_per_seed: args.virtual_seconds,
         wall_ms: nanos / 1_000_000,
@@ -72,11 +74,11 @@ pub(super) fn run(args: &BenchArgs) -> Result<ExitCode, String> {
 }
 
 fn text(document: &Document) -> String {
-    let Document { seeds, virtual_seconds_per_seed, wall_ms, .. } = document;
+    let Document { subject, seeds, virtual_seconds_per_seed, wall_ms, .. } = document;
     let memory =
         document.peak_memory_kib.map_or_else(|| "unknown here".to_owned(), |kib| format!("{} KiB", grouped(kib)));
     format!(
-        "{seeds} seeds of {virtual_seconds_per_seed} virtual seconds in {} ms, one thread, all checkers on\n  \
+        "{subject}: {seeds} seeds of {virtual_seconds_per_seed} virtual seconds in {} ms, one thread, all checkers on\n  \
          virtual seconds a second  {}\n  events a second           {}  ({} ns each)\n  deliveries a second       {}  \
          ({} ns each)\n  per seed                  {} events, {} deliveries, {} commits, {} elections\n  peak memory               {memory}\n  \
          trace hash                {}",

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use scenarios::subjects::CatalogueSubject;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use sim::environment::Environment;
@@ -15,8 +16,8 @@ use super::{VERSION, exit, hex, numbers, open, print, print_json, replay_command
 
 const USUAL_COUNT: u64 = 20_000;
 
-pub(super) fn run(args: &FuzzArgs, environment: &Environment) -> Result<ExitCode, String> {
-    let (scenario, files) = open(&args.target)?;
+pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environment) -> Result<ExitCode, String> {
+    let (scenario, files) = open::<S>(&args.target)?;
     let seeds = match (&args.seeds, args.count) {
         (Some(seeds), _) => seeds.clone(),
         (None, Some(count)) => 0..count,

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use scenarios::catalogue;
 use scenarios::raft_core_subject::RaftCore;
+use scenarios::subjects::{CatalogueSubject, SubjectName};
+use scenarios::with_subject;
 use serde::Serialize;
-use sim::{FaultClass, Subject, checkers};
+use sim::{FaultClass, checkers};
 
 use super::args::ListArgs;
 use super::{print, print_json};
@@ -28,17 +30,16 @@ struct Named {
 
 pub(super) fn run(args: &ListArgs) -> Result<ExitCode, String> {
     let named = |name, about: &str| Named { name, about: about.to_owned() };
-    let scenarios = catalogue::all(None);
-    // A run of 2,000 seeds fails itself where it meets one of these not once.
-    let expected_by = |feature: &&'static str| {
-        let expecting = scenarios.iter().filter(|scenario| scenario.features.contains(feature));
-        expecting.map(|scenario| scenario.name).collect::<Vec<_>>().join(", ")
-    };
+    let subjects = SubjectName::ALL.iter().map(|subject| {
+        let missed = with_subject!(*subject, S => missed_by::<S>());
+        let missed = if missed.is_empty() { String::new() } else { format!(" (not in {missed})") };
+        named(subject.name(), &format!("{}{missed}", subject.about()))
+    });
     let document = Document {
-        scenarios: scenarios.iter().map(|scenario| named(scenario.name, scenario.about)).collect(),
-        subjects: vec![named(RaftCore::NAME, "the Raft of this project, with the key-value map on top")],
+        scenarios: catalogue::all::<RaftCore>(None).iter().map(|one| named(one.name, one.about)).collect(),
+        subjects: subjects.collect(),
         faults: FaultClass::ALL.iter().map(|class| named(class.name(), class.about())).collect(),
-        features: RaftCore::FEATURES.iter().map(|name| named(name, &format!("in {}", expected_by(name)))).collect(),
+        features: SubjectName::ALL.iter().flat_map(|subject| with_subject!(*subject, S => features::<S>())).collect(),
         checkers: checkers::ALL.iter().map(|checker| named(checker.name, checker.property)).collect(),
     };
     if args.json {
@@ -63,4 +64,22 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, String> {
         print(text.trim_end())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The scenarios in which `raft-core`, which takes part in all, is without this subject.
+fn missed_by<S: CatalogueSubject>() -> String {
+    let all = catalogue::all::<RaftCore>(None);
+    let missed = all.iter().map(|scenario| scenario.name).filter(|name| catalogue::find::<S>(name, None).is_err());
+    missed.collect::<Vec<_>>().join(", ")
+}
+
+/// The features of a subject, and the scenarios of which 2,000 runs fail where they meet one not once.
+fn features<S: CatalogueSubject>() -> Vec<Named> {
+    let scenarios = catalogue::all::<S>(None);
+    let expected_by = |feature: &'static str| {
+        let expecting = scenarios.iter().filter(|scenario| scenario.features.contains(&feature));
+        let names = expecting.map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
+        Named { name: feature, about: format!("{} in {names}", S::NAME) }
+    };
+    S::FEATURES.iter().copied().map(expected_by).collect()
 }

@@ -17,10 +17,11 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use scenarios::catalogue;
 use scenarios::cluster_files::ClusterFiles;
-use scenarios::raft_core_subject::RaftCore;
+use scenarios::subjects::{CatalogueSubject, SubjectName};
+use scenarios::with_subject;
 use serde::Serialize;
+use sim::Scenario;
 use sim::environment::Environment;
-use sim::{Scenario, Subject};
 
 use args::{Args, Target, Verb};
 
@@ -41,10 +42,10 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode,
     };
     let environment = Environment::read()?;
     match args.verb.unwrap_or_default() {
-        Verb::Fuzz(args) => fuzz::run(&args, &environment),
-        Verb::Replay(args) => replay::run(&args),
+        Verb::Fuzz(args) => with_subject!(args.target.subject, S => fuzz::run::<S>(&args, &environment)),
+        Verb::Replay(args) => with_subject!(args.target.subject, S => replay::run::<S>(&args)),
         Verb::List(args) => list::run(&args),
-        Verb::Bench(args) => bench::run(&args),
+        Verb::Bench(args) => with_subject!(args.subject, S => bench::run::<S>(&args)),
     }
 }
 
@@ -55,25 +56,23 @@ fn one_line(wrong: &clap::Error) -> String {
     format!("{} (see --help)", words.join(" ").trim_start_matches("error: "))
 }
 
-/// The scenario that `target` names, on the cluster that its files describe.
-fn open(target: &Target) -> Result<(Scenario<RaftCore>, Option<ClusterFiles>), String> {
-    if target.subject != RaftCore::NAME {
-        return Err(format!("--subject: there is no '{}'; there is {}", target.subject, RaftCore::NAME));
-    }
+/// The scenario that `target` names, for its subject, on the cluster that its files describe.
+fn open<S: CatalogueSubject>(target: &Target) -> Result<(Scenario<S>, Option<ClusterFiles>), String> {
     let files = match (&target.conf, &target.peers) {
         (None, None) => None,
         (conf, peers) => Some(ClusterFiles::read(conf.as_deref(), peers.as_deref())?),
     };
-    let Some(scenario) = catalogue::find(&target.scenario, files.as_ref()) else {
-        let known: Vec<&str> = catalogue::all(None).iter().map(|scenario| scenario.name).collect();
-        return Err(format!("--scenario: there is no '{}'; there are {}", target.scenario, known.join(", ")));
-    };
+    let scenario =
+        catalogue::find(&target.scenario, files.as_ref()).map_err(|problem| format!("--scenario: {problem}"))?;
     Ok((scenario, files))
 }
 
 /// The options that choose `target` again, for a command that repeats a run.
 fn target_options(target: &Target) -> String {
     let mut options = String::new();
+    if target.subject != SubjectName::default() {
+        options += &format!(" --subject {}", target.subject.name());
+    }
     if target.scenario != catalogue::DEFAULT {
         options += &format!(" --scenario {}", target.scenario);
     }

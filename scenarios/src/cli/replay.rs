@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::process::ExitCode;
 
+use scenarios::subjects::CatalogueSubject;
 use serde::Serialize;
 use sim::{Failure, RunReport, Subject, TraceLine, World, record_seed, run_seed};
 
@@ -13,8 +14,8 @@ use super::{VERSION, exit, hex, open, print, print_json};
 /// How many events before a failure are shown in full.
 const SHOWN_EVENTS: usize = 40;
 
-pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, String> {
-    let (scenario, files) = open(&args.target)?;
+pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, String> {
+    let (scenario, files) = open::<S>(&args.target)?;
     // As the campaign ran it: a failing run is run twice, and must repeat itself.
     let report = run_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
     if args.json {

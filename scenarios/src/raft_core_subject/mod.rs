@@ -3,6 +3,7 @@
 mod disk;
 mod features;
 mod ids;
+mod plans;
 mod settings;
 mod snapshot;
 

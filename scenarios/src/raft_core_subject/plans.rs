@@ -1,0 +1,101 @@
+//! What the catalogue draws for `raft-core`.
+
+use sim::{Choice, NodeSet, OperationClass, Outside, Plan};
+
+use super::{RaftCore, Settings};
+use crate::cluster_files::Timeouts;
+use crate::subjects::{CatalogueSubject, Focus};
+
+const MS: u64 = 1_000_000;
+
+impl CatalogueSubject for RaftCore {
+    const ABOUT: &'static str = "the Raft of this project, with the key-value map on top";
+    const FOCUSES: &'static [Focus] = Focus::ALL;
+
+    fn performs(_: OperationClass) -> bool {
+        true
+    }
+
+    fn draw_settings(choice: &mut Choice) -> Settings {
+        Settings::draw(choice)
+    }
+
+    fn bring_out(focus: Focus, settings: &mut Settings, choice: &mut Choice) {
+        let some_nodes = |choice: &mut Choice| NodeSet(choice.below(1 << sim::MAX_NODES) as u8);
+        match focus {
+            Focus::Elections => settings.preferred = some_nodes(choice),
+            Focus::PreVote => {
+                if choice.chance_ppm(500_000) {
+                    settings.pre_vote = some_nodes(choice);
+                }
+            }
+            Focus::CheckQuorum => settings.check_quorum = everyone(),
+            Focus::Priorities => settings.preferred = NodeSet(choice.within((1, 126)) as u8),
+            Focus::Reads => {
+                settings.reads = true;
+                settings.keys = choice.within((1, 4));
+                settings.check_quorum = everyone();
+                settings.lease_clock_drift_ppm = Some(0);
+            }
+            Focus::Snapshots => {
+                settings.snapshots = Some((*choice.pick(&[1, 2, 5, 20]), *choice.pick(&[0, 0, 1, 5])));
+            }
+            Focus::Everything
+            | Focus::Replication
+            | Focus::Transfers
+            | Focus::Membership
+            | Focus::LostLogs
+            | Focus::SlowDisks => {}
+        }
+    }
+
+    fn timeouts(settings: &Settings) -> Timeouts {
+        Timeouts { election_ms: settings.election_timeout_ms, heartbeat_ms: settings.heartbeat_ms }
+    }
+
+    fn set_timeouts(settings: &mut Settings, timeouts: Timeouts) {
+        settings.election_timeout_ms = timeouts.election_ms;
+        settings.heartbeat_ms = timeouts.heartbeat_ms;
+    }
+
+    fn bench_settings(timeouts: Timeouts) -> Settings {
+        Settings {
+            election_timeout_ms: timeouts.election_ms,
+            heartbeat_ms: timeouts.heartbeat_ms,
+            // As the others that it is compared with have them.
+            pre_vote: NodeSet::default(),
+            check_quorum: NodeSet::default(),
+            ..Settings::default()
+        }
+    }
+
+    fn lives_with(settings: &Settings) -> Vec<Outside> {
+        let checks_quorum = settings.check_quorum == everyone();
+        let asks_first = settings.pre_vote == everyone();
+        let connected = checks_quorum.then_some(Outside::Connected);
+        let deaf = (checks_quorum && asks_first).then_some(Outside::Deaf);
+        connected.into_iter().chain(deaf).collect()
+    }
+
+    /// How long it takes at most to bring a snapshot over: part by part, each after the one before was acknowledged, and
+    /// no more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
+    fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
+        let Settings { snapshots: Some(_), keys, heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings
+        else {
+            return 0;
+        };
+        let size = Settings::largest_snapshot(keys);
+        let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
+        2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
+    }
+
+    fn trust_clocks(settings: &mut Settings, drift_ppm: u32) {
+        if let Some(trusted) = &mut settings.lease_clock_drift_ppm {
+            *trusted = drift_ppm;
+        }
+    }
+}
+
+fn everyone() -> NodeSet {
+    NodeSet::all(sim::MAX_NODES as u8)
+}
