@@ -5,7 +5,7 @@ use sim::{
     TimedFault,
 };
 
-use crate::cluster_files::{ClusterFiles, Timeouts};
+use crate::cluster_files::{self, ClusterFiles, Timeouts};
 use crate::subjects::{CatalogueSubject, Focus};
 
 const MS: u64 = 1_000_000;
@@ -216,7 +216,7 @@ impl Family {
 
     fn scenario<S: CatalogueSubject>(self, files: Option<&ClusterFiles>) -> Scenario<S> {
         let Self { name, about, mut nemesis, features, focus } = self;
-        let is_alone = files.is_some_and(|files| files.nodes() == 1);
+        let is_alone = files.is_some_and(|files| cluster_files::nodes(files) == 1);
         nemesis.faults.retain(|class| S::meets(*class));
         nemesis.operations.retain(|class| S::performs(*class));
         let faults: Vec<FaultClass> =
@@ -229,7 +229,7 @@ impl Family {
             if let Some(timeouts) = files.as_ref().and_then(ClusterFiles::timeouts) {
                 S::set_timeouts(&mut settings, timeouts);
             }
-            let nodes = files.as_ref().map_or(drawn_nodes, ClusterFiles::nodes);
+            let nodes = files.as_ref().map_or(drawn_nodes, cluster_files::nodes);
             draw_plan::<S>(&nemesis, choice, nodes, settings)
         });
         match features {

@@ -1,232 +1,26 @@
-//! The two files that describe a real cluster: who its servers are, and their timeouts.
+//! The cluster that an operator's files describe, as far as the simulator can make it.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer, de};
+pub use kvstore::cluster_files::{ClusterFiles, Timeouts};
 
-/// A cluster as its operator describes it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct ClusterFiles {
-    timeouts: Option<Timeouts>,
-    peers: Option<Vec<Peer>>,
-}
-
-/// What the timeouts file says, in milliseconds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(try_from = "UncheckedTimeouts")]
-pub struct Timeouts {
-    /// The shortest and the longest election timeout, the longest not included.
-    pub election_ms: (u64, u64),
-    /// From one heartbeat to the next.
-    pub heartbeat_ms: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UncheckedTimeouts {
-    #[serde(rename = "EToutStart", deserialize_with = "milliseconds")]
-    election_start: u64,
-    #[serde(rename = "EToutEnd", deserialize_with = "milliseconds")]
-    election_end: u64,
-    #[serde(rename = "HTout", deserialize_with = "milliseconds")]
-    heartbeat: u64,
-}
-
-/// The longest timeout that is believed: an hour.
-const LONGEST_MS: u64 = 3_600_000;
-
-fn milliseconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
-    let value = u64::deserialize(deserializer)?;
-    if (1..=LONGEST_MS).contains(&value) {
-        return Ok(value);
-    }
-    Err(de::Error::custom(format_args!("{value} is not between 1 and {LONGEST_MS} milliseconds")))
-}
-
-impl TryFrom<UncheckedTimeouts> for Timeouts {
-    type Error = String;
-
-    fn try_from(unchecked: UncheckedTimeouts) -> Result<Self, String> {
-        let UncheckedTimeouts { election_start, election_end, heartbeat } = unchecked;
-        if election_start >= election_end {
-            return Err(format!("EToutEnd: {election_end} is not above EToutStart, {election_start}"));
+/// Reads the timeouts file and the peers file, either of which may be left out.
+///
+/// # Errors
+/// In one line: the file, the place and the field, and what is wrong there.
+pub fn read(conf: Option<&Path>, peers: Option<&Path>) -> Result<ClusterFiles, String> {
+    let files = ClusterFiles::read(conf, peers)?;
+    match (peers, files.peers()) {
+        (Some(path), Some(servers)) if servers.len() > sim::MAX_NODES => {
+            let most = sim::MAX_NODES;
+            Err(format!("{}: Peers: {} servers, and {most} at most are simulated", path.display(), servers.len()))
         }
-        if heartbeat >= election_start {
-            return Err(format!("HTout: {heartbeat} is not below EToutStart, {election_start}"));
-        }
-        Ok(Self { election_ms: (election_start, election_end), heartbeat_ms: heartbeat })
+        _ => Ok(files),
     }
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PeersFile {
-    #[serde(rename = "Peers", deserialize_with = "cluster")]
-    peers: Vec<Peer>,
-}
-
-/// A server.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Peer {
-    #[serde(rename = "P_id")]
-    id: u64,
-    #[serde(rename = "Host")]
-    host: Host,
-}
-
-/// Where a server listens: `tcp://host:port`.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(try_from = "String")]
-struct Host(String);
-
-impl TryFrom<String> for Host {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let address = text.strip_prefix("tcp://").and_then(|rest| rest.rsplit_once(':'));
-        match address {
-            Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0) => Ok(Self(text)),
-            _ => Err(format!("'{text}' is not an address like tcp://127.0.0.1:8002")),
-        }
-    }
-}
-
-fn cluster<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Peer>, D::Error> {
-    let peers = Vec::<Peer>::deserialize(deserializer)?;
-    if peers.is_empty() || peers.len() > sim::MAX_NODES {
-        return Err(de::Error::custom(format_args!("{} servers, not 1 to {}", peers.len(), sim::MAX_NODES)));
-    }
-    let (mut ids, mut hosts) = (BTreeSet::new(), BTreeSet::new());
-    for peer in &peers {
-        if !ids.insert(peer.id) {
-            return Err(de::Error::custom(format_args!("P_id {} is there twice", peer.id)));
-        }
-        if !hosts.insert(&peer.host.0) {
-            return Err(de::Error::custom(format_args!("Host {} is there twice", peer.host.0)));
-        }
-    }
-    Ok(peers)
-}
-
-impl ClusterFiles {
-    /// Reads the timeouts file and the peers file, either of which may be left out.
-    ///
-    /// # Errors
-    /// In one line: the file, the place and the field, and what is wrong there.
-    pub fn read(conf: Option<&Path>, peers: Option<&Path>) -> Result<Self, String> {
-        let timeouts = conf.map(read_json::<Timeouts>).transpose()?;
-        let peers = peers.map(read_json::<PeersFile>).transpose()?.map(|file| file.peers);
-        Ok(Self { timeouts, peers })
-    }
-
-    /// How many servers there are; five where no file says.
-    #[must_use]
-    pub fn nodes(&self) -> u8 {
-        self.peers.as_ref().map_or(5, |peers| peers.len() as u8)
-    }
-
-    /// The timeouts, where a file gives them.
-    #[must_use]
-    pub fn timeouts(&self) -> Option<Timeouts> {
-        self.timeouts
-    }
-
-    /// The cluster in a few words.
-    #[must_use]
-    pub fn describe(&self) -> String {
-        let servers: Vec<String> = self
-            .peers
-            .iter()
-            .flatten()
-            .map(|peer| format!("{} at {}", peer.id, peer.host.0.trim_start_matches("tcp://")))
-            .collect();
-        let timeouts = self.timeouts.map(|Timeouts { election_ms, heartbeat_ms }| {
-            format!("elections after {} to {} ms, heartbeats every {heartbeat_ms} ms", election_ms.0, election_ms.1)
-        });
-        let servers = (!servers.is_empty()).then(|| format!("servers {}", servers.join(", ")));
-        [servers, timeouts].into_iter().flatten().collect::<Vec<_>>().join("; ")
-    }
-}
-
-fn read_json<'de, T: Deserialize<'de>>(path: &Path) -> Result<T, String> {
-    let shown = path.display();
-    let text = fs::read_to_string(path).map_err(|error| format!("{shown}: {error}"))?;
-    parse_json(&text).map_err(|problem| format!("{shown}:{problem}"))
-}
-
-/// Parses `text`; an error starts with the line and column, and names the field.
-fn parse_json<'de, T: Deserialize<'de>>(text: &str) -> Result<T, String> {
-    let mut deserializer = serde_json::Deserializer::from_reader(text.as_bytes());
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = error.path().to_string();
-        let problem = error.into_inner();
-        let place = format!("{}:{}", problem.line(), problem.column());
-        let words = problem.to_string();
-        let words = words.rsplit_once(" at line ").map_or(words.as_str(), |(words, _)| words);
-        if matches!(field.as_str(), "." | "?") {
-            format!("{place}: {words}")
-        } else {
-            format!("{place}: {field}: {words}")
-        }
-    })?;
-    deserializer
-        .end()
-        .map_err(|problem| format!("{}:{}: something follows the end", problem.line(), problem.column()))?;
-    Ok(parsed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONF: &str = "{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":50\n}";
-
-    fn conf_error(text: &str) -> String {
-        parse_json::<Timeouts>(text).expect_err("must be refused")
-    }
-
-    fn peers_error(text: &str) -> String {
-        parse_json::<PeersFile>(text).map(|_| ()).expect_err("must be refused")
-    }
-
-    #[test]
-    fn timeouts_are_taken_as_they_are() {
-        let timeouts = parse_json::<Timeouts>(CONF).unwrap();
-        assert_eq!(timeouts, Timeouts { election_ms: (150, 400), heartbeat_ms: 50 });
-    }
-
-    #[test]
-    fn an_error_names_the_line_and_the_field() {
-        assert!(conf_error("{\"EToutStart\":150,\n\"EToutEnd\":\"x\",\"HTout\":50}").starts_with("2:14: EToutEnd: "));
-        assert!(conf_error("{\"EToutStart\":150,\n\"EToutEnd\":-1,\"HTout\":50}").starts_with("2:"));
-        assert!(conf_error("{\"EToutStart\":0,\"EToutEnd\":1,\"HTout\":50}").contains("EToutStart: 0 is not between"));
-        assert!(conf_error("{\"EToutStart\":150,\"EToutEnd\":400}").contains("HTout"));
-        assert!(conf_error("{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":50,\n\"More\":1}").contains("More"));
-        assert!(conf_error(&CONF[..20]).starts_with("1:20: EOF"));
-        assert_eq!(conf_error("{\"EToutStart\":150\n\"HTout\":50}"), "2:1: expected `,` or `}`");
-        assert!(conf_error(&format!("{CONF} x")).contains("something follows the end"));
-    }
-
-    #[test]
-    fn timeouts_that_cannot_work_are_refused() {
-        assert!(conf_error("{\"EToutStart\":400,\"EToutEnd\":400,\"HTout\":50}").contains("EToutEnd"));
-        assert!(conf_error("{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":150}").contains("HTout"));
-    }
-
-    #[test]
-    fn servers_have_their_own_ids_and_addresses() {
-        let twice = |field: &str| {
-            let (id, port) = if field == "id" { (1, 2) } else { (2, 1) };
-            format!(
-                "{{\"Peers\":[{{\"P_id\":1,\"Host\":\"tcp://a:1\"}},\n{{\"P_id\":{id},\"Host\":\"tcp://a:{port}\"}}]}}"
-            )
-        };
-        assert!(peers_error(&twice("id")).contains("P_id 1 is there twice"));
-        assert!(peers_error(&twice("host")).contains("tcp://a:1 is there twice"));
-        assert!(peers_error("{\"Peers\":[]}").contains("0 servers"));
-        assert!(peers_error("{\"Peers\":[{\"P_id\":1,\"Host\":\"127.0.0.1\"}]}").contains("Peers[0].Host"));
-    }
+/// How many servers there are; five where no file says.
+#[must_use]
+pub fn nodes(files: &ClusterFiles) -> u8 {
+    files.peers().map_or(5, |peers| peers.len() as u8)
 }

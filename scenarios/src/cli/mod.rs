@@ -16,7 +16,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 use scenarios::catalogue;
-use scenarios::cluster_files::ClusterFiles;
+use scenarios::cluster_files::{self, ClusterFiles};
 use scenarios::subjects::{CatalogueSubject, SubjectName};
 use scenarios::with_subject;
 use serde::Serialize;
@@ -60,7 +60,7 @@ fn one_line(wrong: &clap::Error) -> String {
 fn open<S: CatalogueSubject>(target: &Target) -> Result<(Scenario<S>, Option<ClusterFiles>), String> {
     let files = match (&target.conf, &target.peers) {
         (None, None) => None,
-        (conf, peers) => Some(ClusterFiles::read(conf.as_deref(), peers.as_deref())?),
+        (conf, peers) => Some(cluster_files::read(conf.as_deref(), peers.as_deref())?),
     };
     let scenario =
         catalogue::find(&target.scenario, files.as_ref()).map_err(|problem| format!("--scenario: {problem}"))?;
