@@ -315,5 +315,6 @@ pub fn bench_plan<S: CatalogueSubject>(choice: &mut Choice, duration_ms: u64) ->
         faults,
         operations: Vec::new(),
         heal: None,
+        engine: sim::Engine::Time,
     }
 }

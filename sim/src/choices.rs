@@ -39,6 +39,8 @@ pub enum Kind {
     Heal,
     /// What becomes of a node outside it. Per node.
     HealOutside,
+    /// Whose turn it is, where priorities decide.
+    Schedule,
 }
 
 /// The decisions under one key, one after the other.

@@ -4,6 +4,7 @@
 //! one class alone, and others meet combinations that a run with everything on would drown.
 
 use crate::choices::Choice;
+use crate::engine::Engine;
 use crate::faults::FaultClass;
 use crate::heal::{Heal, Outside};
 use crate::node::{NodeId, NodeSet};
@@ -85,6 +86,7 @@ impl Nemesis {
             faults,
             operations,
             heal,
+            engine: Engine::Time,
         }
     }
 

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{Engine, Pct};
 use crate::heal::Heal;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::TimedOperation;
@@ -34,6 +35,9 @@ pub struct Plan<Settings> {
     pub operations: Vec<TimedOperation>,
     /// What comes after all that: the run ends at `duration_ns` where this is `None`.
     pub heal: Option<Heal>,
+    /// How the next event is chosen.
+    #[serde(default)]
+    pub engine: Engine,
 }
 
 /// How the network behaves all along. Parts per million are of messages.
@@ -179,6 +183,15 @@ impl<Settings> Plan<Settings> {
     /// The first field that makes no sense.
     pub fn validate(&self) -> Result<(), PlanError> {
         let wrong = |field, problem: String| Err(PlanError { field, problem });
+        if let Engine::Pct(pct) = self.engine
+            && (pct.depth == 0 || pct.events == 0 || pct.depth > Pct::DEEPEST)
+        {
+            let Pct { depth, events } = pct;
+            return wrong(
+                "engine",
+                format!("depth {depth} of {events} events: both are at least 1, a depth at most {}", Pct::DEEPEST),
+            );
+        }
         if self.nodes == 0 || usize::from(self.nodes) > MAX_NODES {
             return wrong("nodes", format!("{} is not between 1 and {MAX_NODES}", self.nodes));
         }

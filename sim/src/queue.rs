@@ -133,6 +133,14 @@ impl<T> Queue<T> {
         item.map(|item| (at_ns, item))
     }
 
+    /// Takes everything, in order. Times may begin at 0 again.
+    pub fn drain(&mut self, mut taken: impl FnMut(u64, T)) {
+        while let Some((at_ns, item)) = self.pop() {
+            taken(at_ns, item);
+        }
+        self.base = 0;
+    }
+
     /// The calendar now starts at `bucket`: what it newly covers moves in from the heap.
     fn advance(&mut self, bucket: u64) {
         self.base = bucket;

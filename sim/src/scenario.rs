@@ -1,6 +1,7 @@
 //! Scenarios: named ways to draw a plan from a seed.
 
 use crate::choices::{Choice, Choices};
+use crate::engine::Engine;
 use crate::faults::FaultClass;
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -15,6 +16,7 @@ pub struct Scenario<S: Subject> {
     pub faults: Vec<FaultClass>,
     /// The features of the subject that its runs exercise: all of [`Subject::FEATURES`] unless said otherwise.
     pub features: Vec<&'static str>,
+    engine: Engine,
     draw: Box<DrawPlan<S>>,
 }
 
@@ -28,13 +30,32 @@ impl<S: Subject> Scenario<S> {
         faults: &[FaultClass],
         draw: impl Fn(&mut Choice) -> Plan<S::Settings> + Send + Sync + 'static,
     ) -> Self {
-        Self { name, about, faults: faults.to_vec(), features: S::FEATURES.to_vec(), draw: Box::new(draw) }
+        Self {
+            name,
+            about,
+            faults: faults.to_vec(),
+            features: S::FEATURES.to_vec(),
+            engine: Engine::Time,
+            draw: Box::new(draw),
+        }
+    }
+
+    /// The same, with the next event chosen by `engine`.
+    #[must_use]
+    pub fn under(self, engine: Engine) -> Self {
+        Self { engine, ..self }
+    }
+
+    /// How the next event of its runs is chosen.
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        self.engine
     }
 
     /// The plan that `seed` draws.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan<S::Settings> {
-        (self.draw)(&mut Choices::new(seed).plan())
+        Plan { engine: self.engine, ..(self.draw)(&mut Choices::new(seed).plan()) }
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Totals {
     pub recoveries: u64,
     /// How often each class of faults took effect.
     pub faults: FaultCounts,
+    /// Chains of events, where [priorities](crate::Pct) chose them: the most of any run.
+    pub most_chains: u64,
     /// How often each feature of the subject was exercised.
     pub features: FeatureCounts,
 }
@@ -26,7 +28,8 @@ pub struct Totals {
 impl Totals {
     /// Adds those of another run.
     pub fn add(&mut self, run: &Self) {
-        let Self { events, deliveries, virtual_ns, elections, commits, recoveries, faults, features } = run;
+        let Self { events, deliveries, virtual_ns, elections, commits, recoveries, faults, most_chains, features } =
+            run;
         self.events += events;
         self.deliveries += deliveries;
         self.virtual_ns += virtual_ns;
@@ -34,6 +37,7 @@ impl Totals {
         self.commits += commits;
         self.recoveries += recoveries;
         self.faults.add(faults);
+        self.most_chains = self.most_chains.max(*most_chains);
         self.features.add(features);
     }
 }

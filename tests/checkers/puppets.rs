@@ -174,6 +174,7 @@ pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Fai
         faults: script.iter().enumerate().filter_map(crash).collect(),
         operations: Vec::new(),
         heal: None,
+        engine: sim::Engine::Time,
     };
     SCRIPT.set(script);
     run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure

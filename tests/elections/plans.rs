@@ -32,6 +32,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
                 faults,
                 operations,
                 heal: None,
+                engine: sim::Engine::Time,
             },
         )
     })

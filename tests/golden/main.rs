@@ -29,6 +29,7 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
         faults,
         operations: Vec::new(),
         heal: None,
+        engine: sim::Engine::Time,
     }
 }
 

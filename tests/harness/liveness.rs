@@ -50,6 +50,7 @@ fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
         faults: Vec::new(),
         operations: Vec::new(),
         heal: Some(heal(outside)),
+        engine: sim::Engine::Time,
     }
 }
 

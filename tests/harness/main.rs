@@ -39,6 +39,7 @@ fn plan(habit: Habit) -> Plan<u8> {
         faults: Vec::new(),
         operations: Vec::new(),
         heal: None,
+        engine: sim::Engine::Time,
     }
 }
 

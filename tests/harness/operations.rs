@@ -121,6 +121,7 @@ fn plan(leaders: NodeSet, operations: &[Operation]) -> Plan<NodeSet> {
         faults: Vec::new(),
         operations: operations.iter().copied().zip(1..).map(timed).collect(),
         heal: None,
+        engine: sim::Engine::Time,
     }
 }
 

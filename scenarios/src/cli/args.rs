@@ -8,6 +8,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use scenarios::subjects::SubjectName;
 use sim::environment::parse_seed;
 
+use super::engine::EngineArgs;
+
 /// Deterministic simulation of Raft clusters: one seed is one whole run.
 #[derive(Parser, Debug)]
 #[command(name = "raft-sim", version, disable_help_subcommand = true)]
@@ -66,6 +68,8 @@ impl Default for Target {
 pub(super) struct FuzzArgs {
     #[command(flatten)]
     pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
     /// How many seeds, from 0 [default: 20000]
     #[arg(long, value_name = "N", conflicts_with = "seeds")]
     pub(super) count: Option<u64>,
@@ -93,6 +97,8 @@ pub(super) struct ReplayArgs {
     pub(super) seed: u64,
     #[command(flatten)]
     pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
     /// How much of the run to show
     #[arg(long, value_name = "LENGTH", default_value = "short")]
     pub(super) trace: TraceLength,

@@ -18,6 +18,7 @@ const USUAL_COUNT: u64 = 20_000;
 
 pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environment) -> Result<ExitCode, String> {
     let (scenario, files) = open::<S>(&args.target)?;
+    let scenario = scenario.under(args.engine.engine()?);
     let seeds = match (&args.seeds, args.count) {
         (Some(seeds), _) => seeds.clone(),
         (None, Some(count)) => 0..count,
@@ -37,7 +38,7 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
         .map_err(|problem| problem.to_string())?;
     progress.clear();
     let wall = started.elapsed();
-    let options = target_options(&args.target);
+    let options = target_options(&args.target) + &args.engine.options();
     if args.json {
         print_json(&Document::new(&scenario, &campaign, &report, wall, &options))?;
     } else {

@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod engine;
 pub(crate) mod exit;
 mod fuzz;
 mod list;

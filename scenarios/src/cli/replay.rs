@@ -16,6 +16,7 @@ const SHOWN_EVENTS: usize = 40;
 
 pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, String> {
     let (scenario, files) = open::<S>(&args.target)?;
+    let scenario = scenario.under(args.engine.engine()?);
     // As the campaign ran it: a failing run is run twice, and must repeat itself.
     let report = run_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
     if args.json {

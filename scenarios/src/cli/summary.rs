@@ -7,6 +7,7 @@ use std::time::Duration;
 use scenarios::cluster_files::ClusterFiles;
 use sim::{Campaign, CampaignReport, Failure, Scenario, Subject, never_met};
 
+use super::engine;
 use super::numbers::{grouped, per_second, ratio, spoken};
 use super::{VERSION, hex, replay_command};
 
@@ -57,6 +58,9 @@ pub(super) fn text<S: Subject>(
             ratio(totals.recoveries, report.runs)
         ),
     );
+    if let Some(promise) = engine::promise(scenario.engine(), report) {
+        row("engine", promise);
+    }
     let counted = |name: &str, count| format!("{:<18} {:>12}", name.replace('_', " "), grouped(count));
     let faults = scenario.faults.iter().map(|class| counted(class.name(), totals.faults[*class]));
     let features = S::FEATURES

@@ -1,6 +1,7 @@
 //! The world of one run: nodes, their clocks and disks, the network between them, clients and faults.
 
 mod asking;
+mod by_priority;
 mod disks;
 mod event;
 mod healing;
@@ -13,6 +14,7 @@ mod requests;
 use std::collections::VecDeque;
 
 use asking::Asking;
+use by_priority::ByPriority;
 use event::Event;
 use healing::Healing;
 use host::{Alarms, Host, NEVER};
@@ -65,6 +67,8 @@ pub struct World<S: Subject> {
     /// What there is to know of the phase after the faults, once it has begun.
     healing: Option<Healing>,
     failure: Option<Failure>,
+    /// What waits, where priorities decide.
+    by_priority: Option<Box<ByPriority<S>>>,
     /// What a node has promised in the step under way.
     promises: Vec<Promise>,
     /// What a node has written in the step under way that is durable at once.
@@ -123,6 +127,7 @@ impl<S: Subject> World<S> {
             ends_ns: plan.duration_ns,
             healing: None,
             failure: None,
+            by_priority: ByPriority::new(plan.engine, choices),
             promises: Vec::new(),
             durable_at_once: VecDeque::new(),
             responses: Vec::new(),
@@ -183,6 +188,9 @@ impl<S: Subject> World<S> {
         if self.failure.is_some() {
             return false;
         }
+        if self.by_priority.is_some() {
+            return self.step_by_priority();
+        }
         let (alarm_ns, sleeper) = self.alarms.next();
         // Where both are due at one instant, what was sent comes before who waited for it.
         let result = if let Some((at_ns, event)) = self.queue.pop_until(alarm_ns.min(self.ends_ns - 1)) {
@@ -194,11 +202,7 @@ impl<S: Subject> World<S> {
             return self.phase_ends();
         } else {
             self.trace.events += 1;
-            self.now_ns = alarm_ns;
-            self.trace.fold(alarm_ns);
-            self.trace.fold(u64::from(sleeper.0));
-            self.trace.note(alarm_ns, || format!("{sleeper} deadline"));
-            self.step_node(sleeper, Input::DeadlineReached)
+            self.wake_up(alarm_ns, sleeper)
         };
         self.trace.end_event();
         if let Err(violation) = result {
@@ -271,6 +275,14 @@ impl<S: Subject> World<S> {
     /// The run ends with a panic that happened in a node.
     pub(crate) fn fail_with_panic(&mut self, message: String) {
         self.failure = Some(Failure::new(FailureKind::Crash, "crash", message, self.trace.events, self.now_ns));
+    }
+
+    fn wake_up(&mut self, at_ns: u64, sleeper: NodeId) -> Result<(), Box<Violation>> {
+        self.now_ns = at_ns;
+        self.trace.fold(at_ns);
+        self.trace.fold(u64::from(sleeper.0));
+        self.trace.note(at_ns, || format!("{sleeper} deadline"));
+        self.step_node(sleeper, Input::DeadlineReached)
     }
 
     fn execute(&mut self, event: Event<S>) -> Result<(), Box<Violation>> {
@@ -450,6 +462,7 @@ impl<S: Subject> World<S> {
             commits: self.checkers.commands(),
             recoveries: self.has_recovered().into(),
             faults: self.counts,
+            most_chains: self.by_priority.as_ref().map_or(0, |order| order.chains()),
             features: self.features.clone(),
         }
     }
