@@ -21,15 +21,18 @@
 #![forbid(unsafe_code)]
 
 pub mod cluster_files;
+pub mod storage;
 
 mod answer;
 mod bytes;
 mod codec;
 mod command;
 mod machine;
+mod raft_codec;
 
 pub use answer::Answer;
 pub use bytes::Bytes;
 pub use codec::{Malformed, checksum};
 pub use command::{Command, Condition, LONGEST_KEY, LONGEST_VALUE, Operation, Stamp};
 pub use machine::StateMachine;
+pub use raft_codec::{MESSAGE_KINDS, decode_message, encode_message};
