@@ -33,6 +33,7 @@
 pub mod checkers;
 pub mod choices;
 pub mod environment;
+pub mod linearizability;
 pub mod queue;
 
 mod blocks;
