@@ -59,19 +59,22 @@ struct Family {
 
 fn drawn() -> Vec<Family> {
     use FaultClass::{
-        ClockDrift, Crash, Duplication, Loss, LostLog, LostWrite, OneWayPartition, Partition, Pause, Reordering,
-        SlowDisk, TornWrite,
+        Ambush, Bridge, ClientPartition, ClockDrift, Clog, Crash, Duplication, Isolation, Loss, LostLog, LostWrite,
+        OneWayPartition, Partition, Pause, Reordering, Ring, ScatteredCuts, SlowDisk, StaleReplay, SwizzleClog,
+        TornWrite, UnevenLatency,
     };
     use OperationClass::{ChangeMembership, TransferLeadership};
-    let network = [Loss, Duplication, Reordering];
+    let network = [Loss, Duplication, Reordering, StaleReplay, UnevenLatency];
+    let cuts = [Partition, OneWayPartition, Isolation, Bridge, Ring, ScatteredCuts, Clog, SwizzleClog, ClientPartition];
     let faults = |more: &[FaultClass]| [&network, more].concat();
+    let cuts_and = |more: &[FaultClass]| [&network[..], &cuts, more].concat();
     vec![
         Family {
             name: "swarm",
             about: "everything at once: any cluster, any settings, each fault class on or off",
             nemesis: Nemesis {
                 nodes: vec![(1, 1), (2, 1), (3, 6), (4, 3), (5, 8), (6, 2), (7, 2)],
-                faults: FaultClass::ALL.into_iter().filter(|class| class.must_survive()).collect(),
+                faults: FaultClass::ALL.iter().copied().filter(|class| class.must_survive()).collect(),
                 operations: vec![TransferLeadership, ChangeMembership],
                 ..usual()
             },
@@ -83,7 +86,7 @@ fn drawn() -> Vec<Family> {
             about: "leaders come and go: whatever can depose one, and hardly any load",
             nemesis: Nemesis {
                 nodes: vec![(2, 1), (3, 4), (4, 2), (5, 4), (6, 1), (7, 2)],
-                faults: faults(&[Partition, OneWayPartition, Crash, LostWrite, Pause, ClockDrift]),
+                faults: cuts_and(&[Crash, LostWrite, Pause, ClockDrift, Ambush]),
                 clients: (1, 1),
                 ..usual()
             },
@@ -94,7 +97,7 @@ fn drawn() -> Vec<Family> {
             name: "replication",
             about: "a busy log over a bad network and slow disks: batches, windows and bounds of one and of everything",
             nemesis: Nemesis {
-                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk]),
+                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, Ambush]),
                 duration: (15, 30),
                 clients: (4, 12),
                 ..usual()
@@ -105,14 +108,14 @@ fn drawn() -> Vec<Family> {
         Family {
             name: "pre_vote",
             about: "nodes come back from partitions and pauses, while some ask before they campaign and some do not",
-            nemesis: Nemesis { faults: faults(&[Partition, OneWayPartition, Pause]), ..usual() },
+            nemesis: Nemesis { faults: cuts_and(&[Pause, Ambush]), ..usual() },
             features: Some(&["pre_votes"]),
             focus: Focus::PreVote,
         },
         Family {
             name: "check_quorum",
             about: "leaders lose their quorum: partitions of every kind against leaders that count who answers",
-            nemesis: Nemesis { faults: faults(&[Partition, OneWayPartition, Pause, ClockDrift]), ..usual() },
+            nemesis: Nemesis { faults: cuts_and(&[Pause, ClockDrift, Ambush]), ..usual() },
             features: Some(&["step_downs"]),
             focus: Focus::CheckQuorum,
         },
@@ -120,7 +123,7 @@ fn drawn() -> Vec<Family> {
             name: "transfers",
             about: "leadership is handed over again and again, while nodes crash and links fail",
             nemesis: Nemesis {
-                faults: faults(&[Partition, Crash, LostWrite, SlowDisk]),
+                faults: faults(&[Partition, Crash, LostWrite, SlowDisk, Ambush]),
                 operations: vec![TransferLeadership],
                 operations_ppm: 1_000_000,
                 ..usual()
@@ -133,7 +136,7 @@ fn drawn() -> Vec<Family> {
             about: "members come and go, one by one and through joint configurations, while nodes crash and links fail",
             nemesis: Nemesis {
                 nodes: vec![(2, 1), (3, 3), (4, 3), (5, 6), (6, 3), (7, 3)],
-                faults: faults(&[Partition, OneWayPartition, Crash, LostWrite, TornWrite, Pause]),
+                faults: cuts_and(&[Crash, LostWrite, TornWrite, Pause, Ambush]),
                 operations: vec![ChangeMembership],
                 operations_ppm: 1_000_000,
                 duration: (30, 60),
@@ -145,7 +148,7 @@ fn drawn() -> Vec<Family> {
         Family {
             name: "priorities",
             about: "some nodes should rather lead, and none that lacks an entry may",
-            nemesis: Nemesis { faults: faults(&[Partition, Crash, Pause]), ..usual() },
+            nemesis: Nemesis { faults: faults(&[Partition, Crash, Pause, Ambush]), ..usual() },
             features: Some(&["priority_refusals"]),
             focus: Focus::Priorities,
         },
@@ -153,7 +156,7 @@ fn drawn() -> Vec<Family> {
             name: "reads",
             about: "reads by read index, by lease and through followers, with clocks as far apart as leases allow",
             nemesis: Nemesis {
-                faults: faults(&[Partition, OneWayPartition, Crash, LostWrite, Pause, ClockDrift]),
+                faults: cuts_and(&[Crash, LostWrite, Pause, ClockDrift, Ambush]),
                 operations: vec![TransferLeadership, ChangeMembership],
                 clients: (3, 8),
                 ..usual()
@@ -165,7 +168,7 @@ fn drawn() -> Vec<Family> {
             name: "snapshots",
             about: "logs are compacted at every entry or now and then, and snapshots sent in parts from one byte on",
             nemesis: Nemesis {
-                faults: faults(&[Partition, Crash, LostWrite, TornWrite, SlowDisk]),
+                faults: faults(&[Partition, Crash, LostWrite, TornWrite, SlowDisk, Ambush]),
                 operations: vec![ChangeMembership],
                 ..usual()
             },
@@ -187,7 +190,11 @@ fn drawn() -> Vec<Family> {
         Family {
             name: "slow_disks",
             about: "disks stall for longer than an election timeout: leaders hand over, and nobody promises too early",
-            nemesis: Nemesis { faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk]), clients: (2, 8), ..usual() },
+            nemesis: Nemesis {
+                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, Ambush]),
+                clients: (2, 8),
+                ..usual()
+            },
             features: Some(&["slow_disk_handovers"]),
             focus: Focus::SlowDisks,
         },
@@ -199,6 +206,7 @@ fn usual() -> Nemesis {
     Nemesis {
         nodes: vec![(3, 4), (4, 1), (5, 4), (7, 1)],
         faults: Vec::new(),
+        message_kinds: 0,
         operations: Vec::new(),
         operations_ppm: 500_000,
         // Most runs go on after the faults, with a healed core.
@@ -219,8 +227,10 @@ impl Family {
         let is_alone = files.is_some_and(|files| cluster_files::nodes(files) == 1);
         nemesis.faults.retain(|class| S::meets(*class));
         nemesis.operations.retain(|class| S::performs(*class));
+        nemesis.message_kinds = S::MESSAGE_KINDS.len() as u8;
+        let most_nodes = files.map_or(sim::MAX_NODES as u8, cluster_files::nodes);
         let faults: Vec<FaultClass> =
-            nemesis.faults.iter().copied().filter(|class| !(is_alone && class.needs_links())).collect();
+            nemesis.faults.iter().copied().filter(|class| class.least_nodes() <= most_nodes).collect();
         let files = files.cloned();
         let mut scenario = Scenario::new(name, about, &faults, move |choice| {
             let drawn_nodes = nemesis.draw_nodes(choice);
@@ -291,9 +301,9 @@ fn bench<S: CatalogueSubject>() -> Scenario<S> {
 #[must_use]
 pub fn bench_plan<S: CatalogueSubject>(choice: &mut Choice, duration_ms: u64) -> Plan<S::Settings> {
     const NODES: u8 = 5;
-    let split = |at_ns| TimedFault {
-        at_ns,
-        fault: Fault::Partition { side: NodeSet(choice.within((1, (1 << NODES) - 2)) as u8), for_ns: 500 * MS },
+    let split = |at_ns| {
+        let side = NodeSet(choice.within((1, (1 << NODES) - 2)) as u8);
+        TimedFault::at(at_ns, Fault::Partition { side, for_ns: 500 * MS })
     };
     let faults =
         (1..).map(|number| number * 2_000 * MS).take_while(|at_ns| *at_ns < duration_ms * MS).map(split).collect();
@@ -302,14 +312,9 @@ pub fn bench_plan<S: CatalogueSubject>(choice: &mut Choice, duration_ms: u64) ->
         members: NodeSet::all(NODES),
         duration_ns: duration_ms * MS,
         settings: S::bench_settings(Timeouts { election_ms: (100, 200), heartbeat_ms: 20 }),
-        network: Network {
-            latency_ns: (MS, 10 * MS),
-            loss_ppm: 10_000,
-            duplication_ppm: 0,
-            reordering_ppm: 0,
-            reordering_ns: 0,
-        },
-        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
+        network: Network { latency_ns: (MS, 10 * MS), loss_ppm: 10_000, ..Network::default() },
+        links: Vec::new(),
+        disk: DiskPlan::default(),
         clock_drift_ppm: vec![0; usize::from(NODES)],
         clients: Clients::Open { every_ns: 5 * MS },
         faults,

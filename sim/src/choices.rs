@@ -41,6 +41,8 @@ pub enum Kind {
     HealOutside,
     /// Whose turn it is, where priorities decide.
     Schedule,
+    /// Whether a message arrives once more long after, and when. Per link and type of message.
+    StaleReplay,
 }
 
 /// The decisions under one key, one after the other.

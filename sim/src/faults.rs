@@ -4,53 +4,65 @@ use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
-/// A class of faults. Raft must survive most of them, in any combination: see [`must_survive`](FaultClass::must_survive).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FaultClass {
-    /// A message never arrives.
-    Loss,
-    /// A message arrives twice.
-    Duplication,
-    /// A message is held back, so that later ones overtake it.
-    Reordering,
-    /// The cluster falls in two.
-    Partition,
-    /// Some nodes' messages do not reach some others, whose messages do reach them.
-    OneWayPartition,
-    /// A node loses everything but its disk, and starts again later.
-    Crash,
-    /// A crash loses a write that was not complete.
-    LostWrite,
-    /// A crash leaves a part of a write that was not complete.
-    TornWrite,
-    /// A node stands still for a while, and then goes on as if nothing had happened.
-    Pause,
-    /// A node's clock runs fast or slow.
-    ClockDrift,
-    /// A node's writes take long.
-    SlowDisk,
-    /// A node starts again without a part of its log that it had acknowledged: its disk lied.
-    LostLog,
+macro_rules! classes {
+    ($($class:ident $name:literal $about:literal,)*) => {
+        /// A class of faults. Raft must survive most of them, in any combination: see
+        /// [`must_survive`](FaultClass::must_survive).
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub enum FaultClass {
+            $(#[doc = $about] $class,)*
+        }
+
+        impl FaultClass {
+            /// All classes, in the order in which they are reported.
+            pub const ALL: &'static [Self] = &[$(Self::$class),*];
+
+            /// What it does, in a sentence.
+            #[must_use]
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$class => $about,)*
+                }
+            }
+
+            /// The name used in reports.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$class => $name,)*
+                }
+            }
+        }
+    };
+}
+
+classes! {
+    Loss "loss" "a message never arrives",
+    Duplication "duplication" "a message arrives twice",
+    Reordering "reordering" "a message is held back, so that later ones overtake it",
+    StaleReplay "stale_replay" "a message that arrived long ago arrives once more",
+    UnevenLatency "uneven_latency" "a message takes longer than usual: each link has a distribution of its own, some with heavy tails",
+    Clog "clog" "messages on some links are held, and arrive together later, as many as there is room for",
+    SwizzleClog "swizzle_clog" "nodes are clogged one by one, and released in another order",
+    Partition "partition" "the cluster falls in two for a while",
+    OneWayPartition "one_way_partition" "some nodes' messages do not reach some others",
+    Isolation "isolation" "one node hears nobody, and nobody hears it",
+    Bridge "bridge" "two halves hear each other only through one node",
+    Ring "ring" "each node hears a majority, and no two the same one",
+    ScatteredCuts "scattered_cuts" "any links are cut, each way for itself",
+    ClientPartition "client_partition" "clients and some nodes do not hear each other",
+    Crash "crash" "a node loses everything but its disk, and starts again later",
+    LostWrite "lost_write" "a crash loses writes that were not complete",
+    TornWrite "torn_write" "a crash leaves a part of a write that was not complete",
+    Pause "pause" "a node stands still for a while, and then goes on as if nothing had happened",
+    ClockDrift "clock_drift" "a node's clock runs fast or slow",
+    SlowDisk "slow_disk" "a node's writes take long for a while",
+    LostLog "lost_log" "a node starts again without entries that it had acknowledged (outside Raft's contract)",
+    Ambush "ambush" "a fault waits for a write, a message, a commit or a leader, and strikes there and then",
 }
 
 impl FaultClass {
-    /// All classes, in the order in which they are reported.
-    pub const ALL: [Self; 12] = [
-        Self::Loss,
-        Self::Duplication,
-        Self::Reordering,
-        Self::Partition,
-        Self::OneWayPartition,
-        Self::Crash,
-        Self::LostWrite,
-        Self::TornWrite,
-        Self::Pause,
-        Self::ClockDrift,
-        Self::SlowDisk,
-        Self::LostLog,
-    ];
-
     /// Whether Raft promises to survive it. The default scenario has no others, so that whatever goes wrong there is a
     /// bug; and of one that is outside the contract, no more strikes than leaves a quorum with everything.
     #[must_use]
@@ -58,55 +70,33 @@ impl FaultClass {
         self != Self::LostLog
     }
 
-    /// What it does, in a sentence.
+    /// How many nodes it takes to meet it.
     #[must_use]
-    pub fn about(self) -> &'static str {
+    pub fn least_nodes(self) -> u8 {
+        use FaultClass::{
+            Bridge, Clog, Duplication, Isolation, Loss, OneWayPartition, Partition, Reordering, Ring, ScatteredCuts,
+            StaleReplay, SwizzleClog, UnevenLatency,
+        };
         match self {
-            Self::Loss => "a message never arrives",
-            Self::Duplication => "a message arrives twice",
-            Self::Reordering => "a message is held back, so that later ones overtake it",
-            Self::Partition => "the cluster falls in two for a while",
-            Self::OneWayPartition => "some nodes' messages do not reach some others",
-            Self::Crash => "a node loses everything but its disk, and starts again later",
-            Self::LostWrite => "a crash loses writes that were not complete",
-            Self::TornWrite => "a crash leaves a part of a write that was not complete",
-            Self::Pause => "a node stands still for a while",
-            Self::ClockDrift => "a node's clock runs fast or slow",
-            Self::SlowDisk => "a node's writes take long for a while",
-            Self::LostLog => "a node starts again without entries that it had acknowledged (outside Raft's contract)",
-        }
-    }
-
-    /// Whether it takes more than one node to meet it.
-    #[must_use]
-    pub fn needs_links(self) -> bool {
-        use FaultClass::{Duplication, Loss, OneWayPartition, Partition, Reordering};
-        matches!(self, Loss | Duplication | Reordering | Partition | OneWayPartition)
-    }
-
-    /// The name used in reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Loss => "loss",
-            Self::Duplication => "duplication",
-            Self::Reordering => "reordering",
-            Self::Partition => "partition",
-            Self::OneWayPartition => "one_way_partition",
-            Self::Crash => "crash",
-            Self::LostWrite => "lost_write",
-            Self::TornWrite => "torn_write",
-            Self::Pause => "pause",
-            Self::ClockDrift => "clock_drift",
-            Self::SlowDisk => "slow_disk",
-            Self::LostLog => "lost_log",
+            Loss | Duplication | Reordering | StaleReplay | UnevenLatency | Clog | SwizzleClog | Partition
+            | OneWayPartition | Isolation | ScatteredCuts => 2,
+            Bridge => 3,
+            // Of three, two neighbours are everybody.
+            Ring => 4,
+            _ => 1,
         }
     }
 }
 
 /// How often each class of faults took effect.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FaultCounts([u64; FaultClass::ALL.len()]);
+
+impl Default for FaultCounts {
+    fn default() -> Self {
+        Self([0; FaultClass::ALL.len()])
+    }
+}
 
 impl FaultCounts {
     /// Adds the counts of another run.

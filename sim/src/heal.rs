@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Fault, Plan};
+use crate::fault::Fault;
+use crate::plan::Plan;
 
 /// The core must have settled within so many longest election timeouts, beside what is under way when the faults end and
 /// what must be sent again.
@@ -69,7 +70,9 @@ impl Heal {
             Fault::SlowDisk { extra_ns, .. } => extra_ns,
             _ => 0,
         });
-        let under_way_ns = latency_ns + plan.network.reordering_ns + write_ns + slow_disk_ns.max().unwrap_or(0);
+        let tail_ns = plan.links.iter().map(|link| link.tail_ns.max(link.latency_ns.1)).max().unwrap_or(0);
+        let under_way_ns =
+            latency_ns.max(tail_ns) + plan.network.reordering_ns + write_ns + slow_disk_ns.max().unwrap_or(0);
         let resent_ns = (2 * latency_ns + write_ns).saturating_mul(ROUND_TRIPS_PER_ENTRY * missing);
         (SETTLES_WITHIN * longest_ns)
             .saturating_add(under_way_ns)

@@ -1,21 +1,29 @@
 //! The links between nodes: how long a message travels, whether it is lost, and who is cut off from whom.
 
 use crate::choices::{Choice, Choices, Kind};
+use crate::fault::{Fault, Shape, split};
 use crate::faults::{FaultClass, FaultCounts};
+use crate::latency::LinkLatency;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
-use crate::plan::{Fault, Network};
+use crate::plan::Network;
 
 /// All links of a cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
     network: Network,
+    /// By sender and receiver; empty where all are alike.
+    latencies: Vec<LinkLatency>,
     choices: Choices,
     nodes: usize,
     message_kinds: usize,
     /// By sender, receiver and type of message; made when first used.
     links: Vec<Option<Box<Link>>>,
-    /// For each sender, who cannot hear it.
-    blocked: [NodeSet; MAX_NODES],
+    /// For each sender, who cannot hear it, or not now.
+    closed: [NodeSet; MAX_NODES],
+    /// For each sender, who of these will hear it later.
+    clogged: [NodeSet; MAX_NODES],
+    /// Whom no client reaches.
+    out_of_reach: NodeSet,
     cuts: Vec<Fault>,
     /// Between these, nothing goes wrong any more.
     calm: NodeSet,
@@ -28,21 +36,48 @@ struct Link {
     loss: Choice,
     duplication: Choice,
     reordering: Choice,
+    stale: Choice,
 }
 
-/// When a message and perhaps its duplicate arrive: nanoseconds from now, nothing where it is lost.
-pub(crate) type Arrivals = [Option<u64>; 2];
+/// When a message arrives, and again, and once more long after: nanoseconds from now, nothing where it does not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) struct Arrivals {
+    pub(crate) first_ns: Option<u64>,
+    pub(crate) again_ns: Option<u64>,
+    pub(crate) stale_ns: Option<u64>,
+}
+
+/// What becomes of a message that arrives now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Passage {
+    Open,
+    Cut,
+    /// It waits until the clog is over, if there is room: so many may, and for which fault's sake.
+    Clogged {
+        room: u16,
+        is_swizzled: bool,
+    },
+}
 
 impl Links {
-    pub(crate) fn new(network: Network, choices: Choices, nodes: u8, message_kinds: usize) -> Self {
+    pub(crate) fn new(
+        network: Network,
+        latencies: &[LinkLatency],
+        choices: Choices,
+        nodes: u8,
+        message_kinds: usize,
+    ) -> Self {
         let nodes = usize::from(nodes);
         Self {
             network,
+            latencies: latencies.to_vec(),
             choices,
             nodes,
             message_kinds,
             links: vec![None; nodes * nodes * message_kinds],
-            blocked: [NodeSet::default(); MAX_NODES],
+            closed: [NodeSet::default(); MAX_NODES],
+            clogged: [NodeSet::default(); MAX_NODES],
+            out_of_reach: NodeSet::default(),
             cuts: Vec::new(),
             calm: NodeSet::default(),
         }
@@ -52,22 +87,34 @@ impl Links {
     pub(crate) fn route(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
         let is_calm = self.calm.contains(from) && self.calm.contains(to);
         let network = if is_calm { self.network.calm() } else { self.network };
-        let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns } = network;
+        let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns, stale_ppm, stale_ns } =
+            network;
+        let latency = if is_calm { None } else { self.latencies.get(from.index() * self.nodes + to.index()).copied() };
         let link = self.link(from, to, message_kind);
         if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
             counts[FaultClass::Loss] += 1;
-            return [None, None];
+            return Arrivals::default();
         }
-        let mut delay_ns = link.latency.within(latency_ns);
-        if reordering_ppm > 0 && link.reordering.chance_ppm(reordering_ppm) {
-            counts[FaultClass::Reordering] += 1;
+        let mut travel_ns = |latencies: &mut Choice| match latency {
+            None => latencies.within(latency_ns),
+            Some(latency) => {
+                let delay_ns = latency.draw_ns(latencies);
+                counts[FaultClass::UnevenLatency] += u64::from(delay_ns > latency_ns.1);
+                delay_ns
+            }
+        };
+        let mut delay_ns = travel_ns(&mut link.latency);
+        let is_held_back = reordering_ppm > 0 && link.reordering.chance_ppm(reordering_ppm);
+        if is_held_back {
             delay_ns += link.reordering.within((0, reordering_ns));
         }
-        if duplication_ppm > 0 && link.duplication.chance_ppm(duplication_ppm) {
-            counts[FaultClass::Duplication] += 1;
-            return [Some(delay_ns), Some(link.latency.within(latency_ns))];
-        }
-        [Some(delay_ns), None]
+        let is_double = duplication_ppm > 0 && link.duplication.chance_ppm(duplication_ppm);
+        let again_ns = is_double.then(|| travel_ns(&mut link.latency));
+        let is_stale = stale_ppm > 0 && link.stale.chance_ppm(stale_ppm);
+        let stale_ns = is_stale.then(|| delay_ns + link.stale.within((stale_ns / 8, stale_ns)));
+        counts[FaultClass::Reordering] += u64::from(is_held_back);
+        counts[FaultClass::Duplication] += u64::from(is_double);
+        Arrivals { first_ns: Some(delay_ns), again_ns, stale_ns }
     }
 
     fn link(&mut self, from: NodeId, to: NodeId, message_kind: u8) -> &mut Link {
@@ -79,24 +126,44 @@ impl Links {
                 loss: choice(Kind::Loss),
                 duplication: choice(Kind::Duplication),
                 reordering: choice(Kind::Reordering),
+                stale: choice(Kind::StaleReplay),
             })
         })
     }
 
-    /// Whether a message that arrives now gets through.
-    pub(crate) fn is_open(&self, from: NodeId, to: NodeId) -> bool {
-        !self.blocked[from.index()].contains(to)
+    /// What becomes of a message that arrives now.
+    pub(crate) fn passage(&self, from: NodeId, to: NodeId) -> Passage {
+        if !self.closed[from.index()].contains(to) {
+            return Passage::Open;
+        }
+        if !self.clogged[from.index()].contains(to) {
+            return Passage::Cut;
+        }
+        let of_link = |cut: &Fault| match *cut {
+            Fault::Clog { from: senders, to: receivers, room, is_swizzled, .. }
+                if senders.contains(from) && receivers.contains(to) =>
+            {
+                Some(Passage::Clogged { room, is_swizzled })
+            }
+            _ => None,
+        };
+        self.cuts.iter().find_map(of_link).unwrap_or(Passage::Cut)
     }
 
-    /// Cuts what a partition cuts, until it is healed.
-    pub(crate) fn cut(&mut self, partition: Fault) {
-        self.cuts.push(partition);
+    /// Whether clients and `node` hear each other.
+    pub(crate) fn is_in_reach(&self, node: NodeId) -> bool {
+        !self.out_of_reach.contains(node)
+    }
+
+    /// Cuts what a partition cuts, or clogs what a clog clogs, until it is healed.
+    pub(crate) fn cut(&mut self, fault: Fault) {
+        self.cuts.push(fault);
         self.block();
     }
 
     /// Heals what [`cut`](Self::cut) cut.
-    pub(crate) fn heal(&mut self, partition: Fault) {
-        if let Some(place) = self.cuts.iter().position(|cut| *cut == partition) {
+    pub(crate) fn heal(&mut self, fault: Fault) {
+        if let Some(place) = self.cuts.iter().position(|cut| *cut == fault) {
             self.cuts.remove(place);
         }
         self.block();
@@ -114,20 +181,48 @@ impl Links {
     }
 
     fn block(&mut self) {
-        for (from, blocked) in (0..).map(NodeId).zip(&mut self.blocked) {
-            *blocked =
-                self.cuts.iter().fold(NodeSet::default(), |blocked, cut| NodeSet(blocked.0 | deaf_to(from, cut).0));
+        let all = NodeSet::all(self.nodes as u8);
+        for from in (0..MAX_NODES as u8).map(NodeId) {
+            let union = |who: &dyn Fn(&Fault) -> NodeSet| {
+                self.cuts.iter().fold(NodeSet::default(), |nodes, cut| nodes.union(who(cut)))
+            };
+            let (deaf, clogged) = (union(&|cut| deaf_to(from, cut, all)), union(&|cut| clogged_from(from, cut)));
+            self.closed[from.index()] = deaf.union(clogged);
+            self.clogged[from.index()] = clogged.difference(deaf);
         }
+        let cut_off = |cut: &Fault| match *cut {
+            Fault::ClientPartition { nodes, .. } => nodes,
+            _ => NodeSet::default(),
+        };
+        self.out_of_reach = self.cuts.iter().fold(NodeSet::default(), |nodes, cut| nodes.union(cut_off(cut)));
     }
 }
 
 /// Who does not hear `from` during `partition`.
-fn deaf_to(from: NodeId, partition: &Fault) -> NodeSet {
+fn deaf_to(from: NodeId, partition: &Fault, all: NodeSet) -> NodeSet {
     match *partition {
-        Fault::Partition { side, .. } if side.contains(from) => NodeSet(!side.0),
-        Fault::Partition { side, .. } => side,
+        Fault::Partition { side, .. } => split(side, all)[from.index()],
         Fault::OneWayPartition { from: senders, to, .. } if senders.contains(from) => to,
+        Fault::Cut { deaf, .. } => deaf[from.index()],
         _ => NodeSet::default(),
+    }
+}
+
+/// Who hears `from` only once `fault` is over.
+fn clogged_from(from: NodeId, fault: &Fault) -> NodeSet {
+    match *fault {
+        Fault::Clog { from: senders, to, .. } if senders.contains(from) => to,
+        _ => NodeSet::default(),
+    }
+}
+
+/// The class that a partition is counted in.
+pub(crate) fn class_of(shape: Shape) -> FaultClass {
+    match shape {
+        Shape::Isolated => FaultClass::Isolation,
+        Shape::Bridge => FaultClass::Bridge,
+        Shape::Ring => FaultClass::Ring,
+        Shape::Scattered => FaultClass::ScatteredCuts,
     }
 }
 
@@ -136,14 +231,13 @@ mod tests {
     use super::*;
 
     fn links() -> Links {
-        let network =
-            Network { latency_ns: (1, 9), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 };
-        Links::new(network, Choices::new(0), 5, 1)
+        let network = Network { latency_ns: (1, 9), ..Network::default() };
+        Links::new(network, &[], Choices::new(0), 5, 1)
     }
 
     fn open(links: &Links) -> Vec<(u8, u8)> {
         let pairs = (0..5).flat_map(|from| (0..5).map(move |to| (from, to)));
-        pairs.filter(|&(from, to)| from != to && links.is_open(NodeId(from), NodeId(to))).collect()
+        pairs.filter(|&(from, to)| from != to && links.passage(NodeId(from), NodeId(to)) == Passage::Open).collect()
     }
 
     #[test]
@@ -175,8 +269,8 @@ mod tests {
         links.cut(first);
         links.cut(second);
         links.heal(first);
-        assert!(links.is_open(NodeId(0), NodeId(2)));
-        assert!(!links.is_open(NodeId(0), NodeId(1)));
+        assert_eq!(links.passage(NodeId(0), NodeId(2)), Passage::Open);
+        assert_eq!(links.passage(NodeId(0), NodeId(1)), Passage::Cut);
     }
 
     #[test]
@@ -185,10 +279,45 @@ mod tests {
         let mut counts = FaultCounts::default();
         links.network.duplication_ppm = 500_000;
         links.network.loss_ppm = 500_000;
-        let arrivals: usize =
-            (0..1000).map(|_| links.route(NodeId(0), NodeId(1), 0, &mut counts).iter().flatten().count()).sum();
+        let arrivals: usize = (0..1000)
+            .map(|_| links.route(NodeId(0), NodeId(1), 0, &mut counts))
+            .map(|arrivals| [arrivals.first_ns, arrivals.again_ns].iter().flatten().count())
+            .sum();
         let expected = 1000 - counts[FaultClass::Loss] + counts[FaultClass::Duplication];
         assert_eq!(arrivals as u64, expected);
         assert!(counts[FaultClass::Loss] > 400 && counts[FaultClass::Duplication] > 150);
+    }
+
+    #[test]
+    fn a_clogged_link_holds_what_a_partition_drops() {
+        let mut links = links();
+        let (from, to) = (NodeSet(0b00001), NodeSet(0b00110));
+        links.cut(Fault::Clog { from, to, room: 3, is_swizzled: true, for_ns: 1 });
+        links.cut(Fault::OneWayPartition { from, to: NodeSet(0b00100), for_ns: 1 });
+        let passage = |to| links.passage(NodeId(0), NodeId(to));
+        let held = Passage::Clogged { room: 3, is_swizzled: true };
+        assert_eq!([passage(1), passage(2), passage(3)], [held, Passage::Cut, Passage::Open]);
+        assert_eq!(links.passage(NodeId(1), NodeId(0)), Passage::Open);
+    }
+
+    #[test]
+    fn clients_are_cut_off_from_servers_that_hear_each_other() {
+        let mut links = links();
+        let fault = Fault::ClientPartition { nodes: NodeSet(0b00011), for_ns: 1 };
+        links.cut(fault);
+        assert_eq!((links.is_in_reach(NodeId(1)), links.is_in_reach(NodeId(2)), open(&links).len()), (false, true, 20));
+        links.heal(fault);
+        assert!(links.is_in_reach(NodeId(1)));
+    }
+
+    #[test]
+    fn a_stale_message_comes_once_more_long_after() {
+        let mut links = links();
+        let mut counts = FaultCounts::default();
+        (links.network.stale_ppm, links.network.stale_ns) = (500_000, 8_000);
+        let routed: Vec<Arrivals> = (0..1000).map(|_| links.route(NodeId(0), NodeId(1), 0, &mut counts)).collect();
+        let stale: Vec<u64> = routed.iter().filter_map(|arrivals| arrivals.stale_ns).collect();
+        assert!(routed.iter().all(|arrivals| arrivals.first_ns.is_some() && arrivals.again_ns.is_none()));
+        assert!((400..600).contains(&stale.len()) && stale.iter().all(|ns| (1_000..=8_009).contains(ns)));
     }
 }

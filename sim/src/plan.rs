@@ -6,8 +6,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::engine::{Engine, Pct};
+use crate::fault::TimedFault;
 use crate::heal::Heal;
-use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::latency::LinkLatency;
+use crate::node::{MAX_NODES, NodeSet};
 use crate::operation::TimedOperation;
 
 /// What one run is given. Times are nanoseconds of the world's clock, from the start of the run.
@@ -23,6 +25,9 @@ pub struct Plan<Settings> {
     pub settings: Settings,
     /// How the network behaves all along.
     pub network: Network,
+    /// How long messages travel on each link while faults last: by sender, then receiver. Empty: as the network says.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkLatency>,
     /// How the disks behave all along.
     pub disk: DiskPlan,
     /// How much each node's clock gains, in microseconds a second; negative: loses. One number a node.
@@ -41,7 +46,7 @@ pub struct Plan<Settings> {
 }
 
 /// How the network behaves all along. Parts per million are of messages.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Network {
     /// The shortest and longest time a message travels; uniform between.
     pub latency_ns: (u64, u64),
@@ -53,17 +58,23 @@ pub struct Network {
     pub reordering_ppm: u32,
     /// For how long at most.
     pub reordering_ns: u64,
+    /// How many arrive once more, long after.
+    #[serde(default)]
+    pub stale_ppm: u32,
+    /// How long after at most.
+    #[serde(default)]
+    pub stale_ns: u64,
 }
 
 impl Network {
     /// The same, as it is where nothing goes wrong.
     pub(crate) fn calm(self) -> Self {
-        Self { loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, ..self }
+        Self { loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, stale_ppm: 0, ..self }
     }
 }
 
 /// How the disks behave all along.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct DiskPlan {
     /// The shortest and longest time a write takes; uniform between. 0 to 0: it is durable at once.
     pub write_ns: (u64, u64),
@@ -93,69 +104,6 @@ pub enum Clients {
     },
 }
 
-/// A fault and when it strikes.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub struct TimedFault {
-    /// When.
-    pub at_ns: u64,
-    /// What.
-    pub fault: Fault,
-}
-
-/// A fault, with how long it lasts: to leave one out leaves nothing behind.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// Nothing passes between `side` and the rest.
-    Partition {
-        /// One of the two sides.
-        side: NodeSet,
-        /// How long.
-        for_ns: u64,
-    },
-    /// Nothing passes from `from` to `to`; all else does.
-    OneWayPartition {
-        /// Whose messages are dropped.
-        from: NodeSet,
-        /// On the way to whom.
-        to: NodeSet,
-        /// How long.
-        for_ns: u64,
-    },
-    /// The nodes crash together, and start again after `down_ns`.
-    Crash {
-        /// Which.
-        nodes: NodeSet,
-        /// How long they are down.
-        down_ns: u64,
-    },
-    /// The nodes stand still.
-    Pause {
-        /// Which.
-        nodes: NodeSet,
-        /// How long.
-        for_ns: u64,
-    },
-    /// The node crashes, and starts again without the end of its log: its disk lied when it said that it was durable.
-    ///
-    /// Strikes only where a quorum of the others has all that is committed.
-    LoseLog {
-        /// Which.
-        node: NodeId,
-        /// How long it is down.
-        down_ns: u64,
-    },
-    /// The nodes' writes take up to `extra_ns` longer.
-    SlowDisk {
-        /// Which.
-        nodes: NodeSet,
-        /// The longest time added to a write.
-        extra_ns: u64,
-        /// How long the disk is slow.
-        for_ns: u64,
-    },
-}
-
 /// Why a plan cannot be run: the field and what is wrong with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct PlanError {
@@ -174,7 +122,7 @@ impl std::fmt::Display for PlanError {
 impl std::error::Error for PlanError {}
 
 /// The longest run: clocks stay far from the ends of their range.
-const LONGEST_NS: u64 = 1 << 53;
+pub(crate) const LONGEST_NS: u64 = 1 << 53;
 
 impl<Settings> Plan<Settings> {
     /// Checks what the types cannot.
@@ -222,21 +170,19 @@ impl<Settings> Plan<Settings> {
             Clients::Open { every_ns: 0 } => return wrong("clients.every_ns", "0 would never let time pass".into()),
             Clients::Open { every_ns } => ranges.push(("clients.every_ns", (0, every_ns))),
         }
+        ranges.push(("network.stale_ns", (0, self.network.stale_ns)));
+        ranges
+            .extend(self.links.iter().map(|link| ("links", (link.latency_ns.0, link.latency_ns.1.max(link.tail_ns)))));
         for (field, (least, most)) in ranges {
             if least > most || most > LONGEST_NS {
                 return wrong(field, format!("{least} to {most} is not a range of times"));
             }
         }
-        for TimedFault { at_ns, fault } in &self.faults {
-            if let Fault::LoseLog { node, .. } = fault
-                && !all.contains(*node)
-            {
-                return wrong("faults", format!("there is no {node}"));
-            }
-            let extra_ns = if let Fault::SlowDisk { extra_ns, .. } = fault { *extra_ns } else { 0 };
-            if let Some(time_ns) = [*at_ns, extra_ns].into_iter().find(|time_ns| *time_ns > LONGEST_NS) {
-                return wrong("faults", format!("{time_ns} is above {LONGEST_NS}"));
-            }
+        for fault in &self.faults {
+            fault.validate(self.nodes)?;
+        }
+        if !self.links.is_empty() && self.links.len() != usize::from(self.nodes).pow(2) {
+            return wrong("links", format!("{} latencies for {} nodes", self.links.len(), self.nodes));
         }
         for TimedOperation { at_ns, operation } in &self.operations {
             if *at_ns > LONGEST_NS {

@@ -158,7 +158,7 @@ pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Fai
     let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
         let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
         let fault = Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 };
-        crashes.then_some(TimedFault { at_ns: time_ns(act), fault })
+        crashes.then_some(TimedFault::at(time_ns(act), fault))
     };
     let end_ns = time_ns(script.len());
     let asked = script.iter().position(|(_, act)| matches!(act, Act::IsAsked));
@@ -167,7 +167,15 @@ pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Fai
         members: NodeSet::all(3),
         duration_ns: end_ns,
         settings: (),
-        network: Network { latency_ns: (1, 1), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 },
+        network: Network {
+            latency_ns: (1, 1),
+            loss_ppm: 0,
+            duplication_ppm: 0,
+            reordering_ppm: 0,
+            reordering_ns: 0,
+            ..Network::default()
+        },
+        links: Vec::new(),
         disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false },
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },

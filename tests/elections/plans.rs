@@ -26,6 +26,7 @@ pub(crate) fn any_plan() -> impl Strategy<Value = Plan<Settings>> {
                 duration_ns: duration_ms * MS,
                 settings,
                 network,
+                links: Vec::new(),
                 disk,
                 clock_drift_ppm,
                 clients: Clients::Closed { count: 1, think_ns: (20 * MS, 80 * MS), timeout_ns: 300 * MS },
@@ -98,6 +99,7 @@ fn any_network() -> impl Strategy<Value = Network> {
             duplication_ppm,
             reordering_ppm,
             reordering_ns,
+            ..Network::default()
         },
     )
 }
@@ -124,5 +126,5 @@ fn any_fault(nodes: u8, duration_ms: u64) -> impl Strategy<Value = TimedFault> {
             for_ns
         }),
     ];
-    (0..duration_ms, fault).prop_map(|(at_ms, fault)| TimedFault { at_ns: at_ms * MS, fault })
+    (0..duration_ms, fault).prop_map(|(at_ms, fault)| TimedFault::at(at_ms * MS, fault))
 }

@@ -22,7 +22,9 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
             duplication_ppm: 0,
             reordering_ppm: 0,
             reordering_ns: 0,
+            ..Network::default()
         },
+        links: Vec::new(),
         disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false },
         clock_drift_ppm: vec![0; 3],
         clients,
@@ -58,7 +60,7 @@ fn a_failed_over_replication() {
     sim::finish(&mut world);
     let leader = NodeId::all(3).find(|node| world.node(*node).is_some_and(RaftCore::is_leader)).expect("a leader");
     let crash = Fault::Crash { nodes: NodeSet::default().with(leader), down_ns: 150 * MS };
-    insta::assert_snapshot!(timeline(calm(420, one_client, vec![TimedFault { at_ns: 200 * MS, fault: crash }]), 1));
+    insta::assert_snapshot!(timeline(calm(420, one_client, vec![TimedFault::at(200 * MS, crash)]), 1));
 }
 
 #[test]

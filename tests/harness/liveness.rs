@@ -43,7 +43,9 @@ fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
             duplication_ppm: 10_000,
             reordering_ppm: 10_000,
             reordering_ns: 50 * MS,
+            ..Network::default()
         },
+        links: Vec::new(),
         disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false },
         clock_drift_ppm: vec![0; usize::from(nodes)],
         clients: Clients::Closed { count: 1, think_ns: (20 * MS, 40 * MS), timeout_ns: 300 * MS },
@@ -56,7 +58,7 @@ fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
 
 /// At this time, until the faults end for good, this goes wrong.
 fn lasting(fault: Fault) -> TimedFault {
-    TimedFault { at_ns: 1_000 * MS, fault }
+    TimedFault::at(1_000 * MS, fault)
 }
 
 fn run(plan: &Plan<Settings>, seed: u64) -> RunReport {
@@ -202,10 +204,8 @@ fn who_is_cut_off_neither_speaks_nor_hears_and_who_is_mute_or_deaf_does_one_of_b
 #[test]
 fn what_is_down_when_the_faults_end_is_down_for_good_or_up_for_good() {
     let mut plan = plan(5, raft_settings(), &[Outside::Down]);
-    plan.faults = vec![TimedFault {
-        at_ns: FAULTS_END_NS - 200 * MS,
-        fault: Fault::Crash { nodes: NodeSet::all(5), down_ns: 400 * MS },
-    }];
+    plan.faults =
+        vec![TimedFault::at(FAULTS_END_NS - 200 * MS, Fault::Crash { nodes: NodeSet::all(5), down_ns: 400 * MS })];
     for seed in 0..10 {
         let (world, words) = healed::<RaftCore>(plan.clone(), seed);
         assert_eq!(world.failure(), None);
@@ -225,7 +225,7 @@ fn the_same_seed_has_the_same_core_and_others_have_others() {
 fn faults_clients_and_operations_end_when_the_core_is_healed() {
     let mut plan = plan(3, raft_settings(), &[]);
     let crash = Fault::Crash { nodes: NodeSet::all(3), down_ns: MS };
-    plan.faults = vec![TimedFault { at_ns: FAULTS_END_NS + 100 * MS, fault: crash }];
+    plan.faults = vec![TimedFault::at(FAULTS_END_NS + 100 * MS, crash)];
     let (world, _) = healed::<RaftCore>(plan, 1);
     assert_eq!(world.failure(), None);
     let healed = world.timeline().iter().skip_while(|line| !line.what.starts_with("HEALED core"));
@@ -339,6 +339,7 @@ fn the_probe_asks_for_writes_and_every_node_of_the_core() {
 
 fn nemesis(heal_ppm: u32) -> Nemesis {
     Nemesis {
+        message_kinds: 0,
         nodes: vec![(5, 1)],
         faults: Vec::new(),
         operations: Vec::new(),

@@ -31,7 +31,9 @@ fn plan(habit: Habit) -> Plan<u8> {
             duplication_ppm: 0,
             reordering_ppm: 0,
             reordering_ns: 0,
+            ..Network::default()
         },
+        links: Vec::new(),
         disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
         clock_drift_ppm: vec![0; 3],
         // They ask whomever they like: the toy has no leader to be asked.
@@ -44,7 +46,7 @@ fn plan(habit: Habit) -> Plan<u8> {
 }
 
 fn slow_disk(at_ns: u64, extra_ns: u64) -> TimedFault {
-    TimedFault { at_ns, fault: Fault::SlowDisk { nodes: NodeSet(1), extra_ns, for_ns: 1 } }
+    TimedFault::at(at_ns, Fault::SlowDisk { nodes: NodeSet(1), extra_ns, for_ns: 1 })
 }
 
 fn scenario(habit: Habit) -> Scenario<Toy> {

@@ -114,7 +114,15 @@ fn plan(leaders: NodeSet, operations: &[Operation]) -> Plan<NodeSet> {
         members: NodeSet(0b011),
         duration_ns: 100 * MS,
         settings: leaders,
-        network: Network { latency_ns: (1, 1), loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, reordering_ns: 0 },
+        network: Network {
+            latency_ns: (1, 1),
+            loss_ppm: 0,
+            duplication_ppm: 0,
+            reordering_ppm: 0,
+            reordering_ns: 0,
+            ..Network::default()
+        },
+        links: Vec::new(),
         disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Closed { count: 0, think_ns: (0, 0), timeout_ns: 0 },
@@ -146,7 +154,7 @@ fn an_operation_does_not_reach_a_leader_that_is_down_or_stands_still() {
         Fault::Pause { nodes: NodeSet(0b100), for_ns: 500 * MS },
     ] {
         let mut plan = plan(NodeSet(0b110), &[TRANSFER]);
-        plan.faults.push(TimedFault { at_ns: MS / 2, fault });
+        plan.faults.push(TimedFault::at(MS / 2, fault));
         assert_eq!(asked(&plan), [vec![], vec![TRANSFER], vec![]]);
     }
 }
@@ -195,6 +203,7 @@ fn members_and_operations_that_make_no_sense_are_refused_with_the_field() {
 
 fn drawn(operations: &[OperationClass], seeds: u64) -> Vec<Plan<()>> {
     let nemesis = Nemesis {
+        message_kinds: 0,
         nodes: vec![(5, 1)],
         faults: Vec::new(),
         operations: operations.to_vec(),

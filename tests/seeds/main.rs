@@ -38,7 +38,7 @@ fn swarm() {
         assert!(report.totals.elections > 2 * report.runs, "{} elections", report.totals.elections);
         assert!(report.totals.commits > 50 * report.runs, "{} commits", report.totals.commits);
         assert_eq!(report.nodes, Some((1, 7)));
-        for class in FaultClass::ALL.into_iter().filter(|class| class.must_survive()) {
+        for class in FaultClass::ALL.iter().copied().filter(|class| class.must_survive()) {
             assert!(report.totals.faults[class] > 0, "{} never happened", class.name());
         }
     });

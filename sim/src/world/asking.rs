@@ -4,6 +4,7 @@ use super::World;
 use super::event::Event;
 use crate::checkers::leases;
 use crate::failure::Violation;
+use crate::fault::Moment;
 use crate::node::NodeId;
 use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
 
@@ -75,14 +76,18 @@ impl<S: Subject> World<S> {
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
         self.promises.extend(S::promise(from, to, &message));
         let kind = S::message_kind(&message);
-        match self.links.route(from, to, kind, &mut self.counts) {
-            [None, _] => {}
-            [Some(delay_ns), None] => self.post(delay_ns, from, to, kind, message),
-            [Some(first_ns), Some(second_ns)] => {
-                self.post(first_ns, from, to, kind, message.clone());
-                self.post(second_ns, from, to, kind, message);
-            }
+        let arrivals = self.links.route(from, to, kind, &mut self.counts);
+        if let Some(again_ns) = arrivals.again_ns {
+            self.post(again_ns, from, to, kind, message.clone());
         }
+        if let Some(stale_ns) = arrivals.stale_ns {
+            let letter = self.mail.post(message.clone());
+            self.queue.push(self.now_ns + stale_ns, Event::Replay { from, to, kind, letter });
+        }
+        if let Some(first_ns) = arrivals.first_ns {
+            self.post(first_ns, from, to, kind, message);
+        }
+        self.notice(Moment::Sent { kind }, from, to);
     }
 
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {

@@ -34,7 +34,10 @@ impl<S: Subject> ByPriority<S> {
     /// before the first election; all else waits for its turn.
     fn add(&mut self, at_ns: u64, event: Event<S>, now_ns: u64, duration_ns: u64) {
         match event {
-            Event::FaultStarts { .. } | Event::FaultEnds { .. } | Event::OperatorAsks { .. } => {
+            Event::FaultStarts { .. }
+            | Event::FaultStrikes { .. }
+            | Event::FaultEnds { .. }
+            | Event::OperatorAsks { .. } => {
                 let ahead = u128::from(at_ns.saturating_sub(now_ns)) * u128::from(self.pct.events);
                 let after = u64::try_from(ahead / u128::from(duration_ns)).unwrap_or(u64::MAX);
                 self.planned.push((self.priorities.chosen().saturating_add(after), event));

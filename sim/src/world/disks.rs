@@ -3,12 +3,14 @@
 use super::World;
 use super::event::Event;
 use crate::failure::Violation;
+use crate::fault::Moment;
 use crate::faults::FaultClass;
 use crate::node::NodeId;
 use crate::subject::{Disk, Input, Subject};
 
 impl<S: Subject> World<S> {
     pub(super) fn write(&mut self, node: NodeId, write: <S::Disk as Disk>::Write) {
+        self.notice(Moment::WriteStarts, node, node);
         let delay_ns = self.disk_delay_ns(node);
         let host = &mut self.hosts[node.index()];
         if delay_ns == 0 && host.writes.is_empty() {

@@ -7,23 +7,59 @@ use crate::subject::{RequestId, Response, Subject};
 /// What happens, apart from deadlines.
 #[derive(Clone, Debug)]
 pub(super) enum Event<S: Subject> {
-    Deliver { from: NodeId, to: NodeId, kind: u8, letter: Letter },
-    Written { node: NodeId, incarnation: u32 },
+    Deliver {
+        from: NodeId,
+        to: NodeId,
+        kind: u8,
+        letter: Letter,
+    },
+    /// A message that has long arrived, once more.
+    Replay {
+        from: NodeId,
+        to: NodeId,
+        kind: u8,
+        letter: Letter,
+    },
+    Written {
+        node: NodeId,
+        incarnation: u32,
+    },
     // Boxed, since they are few: an event is as large as its largest kind.
-    Request { to: NodeId, id: RequestId, command: Box<S::Command> },
-    Response { id: RequestId, response: Box<Response<S::Answer>> },
-    ClientWakes { client: u16 },
-    ClientGivesUp { id: RequestId },
-    FaultStarts { fault: usize },
-    FaultEnds { fault: usize },
-    OperatorAsks { operation: usize },
+    Request {
+        to: NodeId,
+        id: RequestId,
+        command: Box<S::Command>,
+    },
+    Response {
+        id: RequestId,
+        response: Box<Response<S::Answer>>,
+    },
+    ClientWakes {
+        client: u16,
+    },
+    ClientGivesUp {
+        id: RequestId,
+    },
+    FaultStarts {
+        fault: usize,
+    },
+    /// The moment has come that a fault waited for.
+    FaultStrikes {
+        fault: usize,
+    },
+    FaultEnds {
+        fault: usize,
+    },
+    OperatorAsks {
+        operation: usize,
+    },
 }
 
 impl<S: Subject> Event<S> {
     /// The node that cannot take part while it stands still.
     pub(super) fn addressee(&self) -> Option<NodeId> {
         match self {
-            Self::Deliver { to, .. } | Self::Request { to, .. } => Some(*to),
+            Self::Deliver { to, .. } | Self::Replay { to, .. } | Self::Request { to, .. } => Some(*to),
             Self::Written { node, .. } => Some(*node),
             _ => None,
         }
@@ -31,7 +67,7 @@ impl<S: Subject> Event<S> {
 
     pub(super) fn name(&self) -> &'static str {
         match self {
-            Self::Deliver { .. } => "a message",
+            Self::Deliver { .. } | Self::Replay { .. } => "a message",
             Self::Written { .. } => "a write",
             Self::Request { .. } => "a request",
             _ => "an event",
@@ -52,6 +88,10 @@ impl<S: Subject> Event<S> {
             Self::FaultStarts { fault } => 7 << 32 | *fault as u64,
             Self::FaultEnds { fault } => 8 << 32 | *fault as u64,
             Self::OperatorAsks { operation } => 9 << 32 | *operation as u64,
+            Self::Replay { from, to, kind, .. } => {
+                10 << 32 | u64::from(from.0) << 16 | u64::from(to.0) << 8 | u64::from(*kind)
+            }
+            Self::FaultStrikes { fault } => 11 << 32 | *fault as u64,
         }
     }
 }

@@ -6,11 +6,12 @@ use super::event::Event;
 use crate::choices::Kind;
 use crate::clients::Client;
 use crate::failure::{FailureKind, Violation};
+use crate::fault::Fault;
 use crate::faults::FaultClass;
 use crate::heal::{Heal, Outside, STABLE_FOR};
 use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
-use crate::plan::{Fault, Network};
+use crate::plan::Network;
 use crate::subject::{RequestId, Response, Role, Subject};
 
 const NAME: &str = "liveness";
@@ -50,6 +51,8 @@ impl<S: Subject> World<S> {
     pub(super) fn heal(&mut self, heal: &Heal) -> Result<(), Box<Violation>> {
         self.trace.note(self.now_ns, || "THE FAULTS END".to_owned());
         self.links.heal_all();
+        self.release_held();
+        self.ambushes.disarm();
         let core = self.wake_core(heal)?;
         self.links.calm(core);
         let (words, bystanders) = self.break_others(heal, core)?;

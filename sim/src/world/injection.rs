@@ -4,9 +4,11 @@ use super::World;
 use super::event::Event;
 use super::host::NEVER;
 use crate::failure::Violation;
+use crate::fault::{Fault, Moment};
 use crate::faults::FaultClass;
+use crate::network::class_of;
 use crate::node::{NodeId, NodeSet};
-use crate::plan::Fault;
+
 use crate::subject::{Disk, Subject};
 
 impl<S: Subject> World<S> {
@@ -14,7 +16,23 @@ impl<S: Subject> World<S> {
         if self.is_healed() {
             return Ok(());
         }
-        let fault = self.plan.faults[number].fault;
+        let Some(trigger) = self.plan.faults[number].trigger else { return self.strike(number) };
+        self.trace.note(self.now_ns, || format!("FAULT {} waits for {trigger:?}", number + 1));
+        self.ambushes.arm(number, trigger);
+        Ok(())
+    }
+
+    /// The moment has come that the fault waited for.
+    pub(super) fn fault_strikes(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        if self.is_healed() {
+            return Ok(());
+        }
+        self.counts[FaultClass::Ambush] += 1;
+        self.strike(number)
+    }
+
+    fn strike(&mut self, number: usize) -> Result<(), Box<Violation>> {
+        let fault = self.faults[number];
         self.trace.note(self.now_ns, || format!("FAULT {fault:?}"));
         let lasts_ns = match fault {
             Fault::Partition { for_ns, .. } => {
@@ -24,6 +42,21 @@ impl<S: Subject> World<S> {
             }
             Fault::OneWayPartition { for_ns, .. } => {
                 self.counts[FaultClass::OneWayPartition] += 1;
+                self.links.cut(fault);
+                for_ns
+            }
+            Fault::Cut { shape, for_ns, .. } => {
+                self.counts[class_of(shape)] += 1;
+                self.links.cut(fault);
+                for_ns
+            }
+            Fault::ClientPartition { for_ns, .. } => {
+                self.counts[FaultClass::ClientPartition] += 1;
+                self.links.cut(fault);
+                for_ns
+            }
+            // Counted for every message that it holds.
+            Fault::Clog { for_ns, .. } => {
                 self.links.cut(fault);
                 for_ns
             }
@@ -59,10 +92,17 @@ impl<S: Subject> World<S> {
         if self.is_healed() {
             return Ok(());
         }
-        let fault = self.plan.faults[number].fault;
+        let fault = self.faults[number];
         self.trace.note(self.now_ns, || format!("FAULT ENDS {fault:?}"));
         match fault {
-            Fault::Partition { .. } | Fault::OneWayPartition { .. } => self.links.heal(fault),
+            Fault::Partition { .. }
+            | Fault::OneWayPartition { .. }
+            | Fault::Cut { .. }
+            | Fault::ClientPartition { .. } => self.links.heal(fault),
+            Fault::Clog { .. } => {
+                self.links.heal(fault);
+                self.release_held();
+            }
             Fault::Crash { nodes, .. } => {
                 for node in self.members(nodes) {
                     self.restart(node, number)?;
@@ -118,7 +158,7 @@ impl<S: Subject> World<S> {
         self.alarms.set(node, NEVER);
         self.counts[FaultClass::Crash] += 1;
         for event in backlog {
-            if let Event::Deliver { letter, .. } = event {
+            if let Event::Deliver { letter, .. } | Event::Replay { letter, .. } = event {
                 self.mail.take(letter);
             }
         }
@@ -131,7 +171,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         host.downed_by = None;
-        self.start(node)
+        self.start(node)?;
+        self.notice(Moment::Restarted, node, node);
+        Ok(())
     }
 
     pub(super) fn pause(&mut self, node: NodeId, fault: usize) {

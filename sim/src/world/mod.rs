@@ -1,7 +1,9 @@
 //! The world of one run: nodes, their clocks and disks, the network between them, clients and faults.
 
+mod ambush;
 mod asking;
 mod by_priority;
+mod clogs;
 mod disks;
 mod event;
 mod healing;
@@ -13,8 +15,10 @@ mod requests;
 
 use std::collections::VecDeque;
 
+use ambush::Ambushes;
 use asking::Asking;
 use by_priority::ByPriority;
+use clogs::Held;
 use event::Event;
 use healing::Healing;
 use host::{Alarms, Host, NEVER};
@@ -25,12 +29,13 @@ use crate::choices::{Choices, Kind};
 use crate::clients::Client;
 use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind, Violation};
+use crate::fault::{Fault, Moment};
 use crate::faults::{FaultClass, FaultCounts};
-use crate::network::Links;
+use crate::network::{Links, Passage};
 use crate::node::{NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
-use crate::subject::{Disk, Input, Promise, RequestId, Response, Setup, Subject};
+use crate::subject::{Disk, Input, Promise, RequestId, Response, Role, Setup, Subject};
 use crate::totals::{FeatureCounts, Totals};
 use crate::trace::{self, Trace, TraceLine};
 
@@ -54,6 +59,8 @@ pub struct World<S: Subject> {
     paused: NodeSet,
     alarms: Alarms,
     links: Links,
+    /// What clogged links hold.
+    held: Vec<Held>,
     clients: Vec<Client>,
     checkers: Checkers,
     trace: Trace,
@@ -69,6 +76,9 @@ pub struct World<S: Subject> {
     failure: Option<Failure>,
     /// What waits, where priorities decide.
     by_priority: Option<Box<ByPriority<S>>>,
+    /// The faults of the plan, each as it strikes.
+    faults: Vec<Fault>,
+    ambushes: Ambushes,
     /// What a node has promised in the step under way.
     promises: Vec<Promise>,
     /// What a node has written in the step under way that is durable at once.
@@ -115,7 +125,8 @@ impl<S: Subject> World<S> {
             clocks: plan.clock_drift_ppm.iter().map(|drift_ppm| Clock::new(*drift_ppm)).collect(),
             paused: NodeSet::default(),
             alarms: Alarms::new(),
-            links: Links::new(plan.network, choices, nodes, S::MESSAGE_KINDS.len()),
+            links: Links::new(plan.network, &plan.links, choices, nodes, S::MESSAGE_KINDS.len()),
+            held: Vec::new(),
             clients: Client::all(choices, plan.clients),
             checkers: Checkers::new(nodes),
             trace: Trace::default(),
@@ -128,6 +139,8 @@ impl<S: Subject> World<S> {
             healing: None,
             failure: None,
             by_priority: ByPriority::new(plan.engine, choices),
+            faults: plan.faults.iter().map(|timed| timed.fault).collect(),
+            ambushes: Ambushes::default(),
             promises: Vec::new(),
             durable_at_once: VecDeque::new(),
             responses: Vec::new(),
@@ -296,7 +309,8 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         match event {
-            Event::Deliver { from, to, letter, .. } => self.deliver(from, to, letter),
+            Event::Deliver { from, to, kind, letter } => self.deliver(from, to, kind, letter),
+            Event::Replay { from, to, kind, letter } => self.replay(from, to, kind, letter),
             Event::Written { node, incarnation } => self.written(node, incarnation),
             Event::Request { to, id, command } => self.request(to, id, *command),
             Event::Response { id, response } => {
@@ -309,6 +323,7 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             Event::FaultStarts { fault } => self.fault_starts(fault),
+            Event::FaultStrikes { fault } => self.fault_strikes(fault),
             Event::FaultEnds { fault } => self.fault_ends(fault),
             Event::OperatorAsks { operation } => self.operate(operation),
         }
@@ -316,13 +331,13 @@ impl<S: Subject> World<S> {
 
     // ---- Messages ----
 
-    fn deliver(&mut self, from: NodeId, to: NodeId, letter: Letter) -> Result<(), Box<Violation>> {
-        let Some(message) = self.mail.take(letter) else { return Ok(()) };
+    fn deliver(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
-        if !self.links.is_open(from, to) {
-            self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  (cut off)", S::describe(&message)));
+        if self.links.passage(from, to) != Passage::Open {
+            self.stop_message(from, to, kind, letter);
             return Ok(());
         }
+        let Some(message) = self.mail.take(letter) else { return Ok(()) };
         if self.subjects[to.index()].is_none() {
             self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  ({to} is down)", S::describe(&message)));
             return Ok(());
@@ -330,6 +345,19 @@ impl<S: Subject> World<S> {
         self.deliveries += 1;
         self.trace.note(self.now_ns, || format!("{from} ──▶ {to}  {}", S::describe(&message)));
         self.step_node(to, Input::Receive { from, message })
+    }
+
+    /// A message that has long arrived arrives once more.
+    fn replay(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
+        // With the other faults, this one is over too.
+        if self.is_healed() {
+            self.mail.take(letter);
+            return Ok(());
+        }
+        let before = self.deliveries;
+        let result = self.deliver(from, to, kind, letter);
+        self.counts[FaultClass::StaleReplay] += self.deliveries - before;
+        result
     }
 
     // ---- Nodes ----
@@ -371,13 +399,23 @@ impl<S: Subject> World<S> {
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
         self.alarms.set(node, alarm_ns.max(self.now_ns));
-        let before = self.trace.is_recording().then(|| *self.checkers.seen(node));
+        let is_watched = self.trace.is_recording() || self.ambushes.watch_leaders();
+        let before = is_watched.then(|| *self.checkers.seen(node));
         let result = self.checkers.stepped(node, subject, &self.disks);
         let seen = self.checkers.seen(node);
         if let Some(before) = before {
-            let change = trace::describe_change(node, &before, seen);
+            let change =
+                if self.trace.is_recording() { trace::describe_change(node, &before, seen) } else { String::new() };
+            let leads = seen.role == Role::Leader;
+            let (is_new, commits) = (before.role != Role::Leader, seen.commit_index > before.commit_index);
             if !change.is_empty() {
                 self.trace.note_change(|| change);
+            }
+            if leads && is_new {
+                self.notice(Moment::LeaderElected, node, node);
+            }
+            if leads && commits {
+                self.notice(Moment::LeaderCommits, node, node);
             }
         }
         if result? {

@@ -72,6 +72,10 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
+        if !self.links.is_in_reach(to) {
+            self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  (cut off)", id.client));
+            return Ok(());
+        }
         if self.subjects[to.index()].is_none() {
             self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  ({to} is down)", id.client));
             return Ok(());
@@ -93,7 +97,10 @@ impl<S: Subject> World<S> {
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
             let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
-            if is_remote && let Some(delay_ns) = client.delay_ns(&network) {
+            if is_remote
+                && self.links.is_in_reach(node)
+                && let Some(delay_ns) = client.delay_ns(&network)
+            {
                 self.queue.push(self.now_ns + delay_ns, Event::Response { id, response: Box::new(response) });
             }
         }

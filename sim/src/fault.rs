@@ -1,0 +1,255 @@
+//! Faults as plain data: what goes wrong, when, and to whom.
+
+use serde::{Deserialize, Serialize};
+
+use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::plan::{LONGEST_NS, PlanError};
+
+/// A fault and when it strikes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TimedFault {
+    /// When; where it has a trigger, it waits for that from then on.
+    pub at_ns: u64,
+    /// What it waits for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trigger: Option<Trigger>,
+    /// What.
+    pub fault: Fault,
+}
+
+impl TimedFault {
+    /// One that strikes at a time, whatever happens then.
+    #[must_use]
+    pub fn at(at_ns: u64, fault: Fault) -> Self {
+        Self { at_ns, trigger: None, fault }
+    }
+}
+
+/// A moment of the run that a fault waits for. Faults at times of their own seldom fall between a vote's write and its
+/// completion: these do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Trigger {
+    /// What must happen.
+    pub moment: Moment,
+    /// The how-manieth time from when it waits, 1 or more.
+    pub nth: u32,
+    /// How long after it the fault strikes.
+    pub after_ns: u64,
+    /// Whom.
+    pub aim: Aim,
+}
+
+/// What may happen in any protocol that is worth waiting for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// A node starts a write.
+    WriteStarts,
+    /// A node becomes leader.
+    LeaderElected,
+    /// A leader commits more.
+    LeaderCommits,
+    /// A node starts again after a crash.
+    Restarted,
+    /// A node sends a message of this type, an index into [`MESSAGE_KINDS`](crate::Subject::MESSAGE_KINDS).
+    Sent {
+        /// The type.
+        kind: u8,
+    },
+}
+
+/// The most types of messages that a [`Moment::Sent`] can name.
+const MOST_KINDS: u8 = 24;
+
+impl Moment {
+    /// A bit of its own for each, so that nothing is looked for that nobody waits for.
+    pub(crate) fn bit(self) -> u32 {
+        match self {
+            Self::WriteStarts => 1,
+            Self::LeaderElected => 1 << 1,
+            Self::LeaderCommits => 1 << 2,
+            Self::Restarted => 1 << 3,
+            Self::Sent { kind } => 1 << (8 + kind % MOST_KINDS),
+        }
+    }
+}
+
+/// Whom a fault with a trigger strikes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aim {
+    /// Whom the fault names.
+    Named,
+    /// The node that the moment is about: who writes, sends, leads, restarts.
+    There,
+    /// The node that the message goes to; where there is none, as [`There`](Self::There).
+    Peer,
+    /// Who leads; where nobody does, as [`There`](Self::There).
+    Leader,
+    /// Everyone but who leads; where nobody does, everyone but the node that the moment is about.
+    Followers,
+}
+
+/// A fault, with how long it lasts: to leave one out leaves nothing behind.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// Nothing passes between `side` and the rest.
+    Partition {
+        /// One of the two sides.
+        side: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// Nothing passes from `from` to `to`; all else does.
+    OneWayPartition {
+        /// Whose messages are dropped.
+        from: NodeSet,
+        /// On the way to whom.
+        to: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// Links are cut in a shape that is no split in two.
+    Cut {
+        /// Which shape it is.
+        shape: Shape,
+        /// For each node, who does not hear it.
+        deaf: [NodeSet; MAX_NODES],
+        /// How long.
+        for_ns: u64,
+    },
+    /// Nothing passes between clients and these nodes, which go on among themselves.
+    ClientPartition {
+        /// Which.
+        nodes: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// Messages from `from` to `to` are held up, and arrive together when it is over.
+    Clog {
+        /// Whose messages are held.
+        from: NodeSet,
+        /// On the way to whom.
+        to: NodeSet,
+        /// How many each link holds; more are lost.
+        room: u16,
+        /// Whether it is one of several that start one after the other, and end in another order.
+        is_swizzled: bool,
+        /// How long.
+        for_ns: u64,
+    },
+    /// The nodes crash together, and start again after `down_ns`.
+    Crash {
+        /// Which.
+        nodes: NodeSet,
+        /// How long they are down.
+        down_ns: u64,
+    },
+    /// The nodes stand still.
+    Pause {
+        /// Which.
+        nodes: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// The node crashes, and starts again without the end of its log: its disk lied when it said that it was durable.
+    ///
+    /// Strikes only where a quorum of the others has all that is committed.
+    LoseLog {
+        /// Which.
+        node: NodeId,
+        /// How long it is down.
+        down_ns: u64,
+    },
+    /// The nodes' writes take up to `extra_ns` longer.
+    SlowDisk {
+        /// Which.
+        nodes: NodeSet,
+        /// The longest time added to a write.
+        extra_ns: u64,
+        /// How long the disk is slow.
+        for_ns: u64,
+    },
+}
+
+/// Partitions that are no split in two.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Shape {
+    /// One node alone.
+    Isolated,
+    /// Two halves, and one node that hears and is heard by both.
+    Bridge,
+    /// Each node hears a majority, and no two the same one.
+    Ring,
+    /// Any links, each way for itself.
+    Scattered,
+}
+
+impl Fault {
+    /// The same fault, striking `nodes` instead of those that it names, where it is about nodes at all.
+    pub(crate) fn aimed_at(self, nodes: NodeSet, all: NodeSet) -> Self {
+        let others = all.difference(nodes);
+        let first = NodeId(nodes.0.trailing_zeros().min(MAX_NODES as u32 - 1) as u8);
+        match self {
+            Self::Partition { for_ns, .. } => Self::Partition { side: nodes, for_ns },
+            // The smaller side is who it is about: it speaks to nobody, or hears nobody.
+            Self::OneWayPartition { from, to, for_ns } if from.len() <= to.len() => {
+                Self::OneWayPartition { from: nodes, to: others, for_ns }
+            }
+            Self::OneWayPartition { for_ns, .. } => Self::OneWayPartition { from: others, to: nodes, for_ns },
+            Self::Cut { shape: Shape::Isolated, for_ns, .. } => {
+                Self::Cut { shape: Shape::Isolated, deaf: split(nodes, all), for_ns }
+            }
+            Self::Cut { .. } => self,
+            Self::ClientPartition { for_ns, .. } => Self::ClientPartition { nodes, for_ns },
+            Self::Clog { from, to, room, is_swizzled, for_ns } => {
+                let (from, to) = if from.len() <= to.len() { (nodes, others) } else { (others, nodes) };
+                Self::Clog { from, to, room, is_swizzled, for_ns }
+            }
+            Self::Crash { down_ns, .. } => Self::Crash { nodes, down_ns },
+            Self::Pause { for_ns, .. } => Self::Pause { nodes, for_ns },
+            Self::LoseLog { down_ns, .. } => Self::LoseLog { node: first, down_ns },
+            Self::SlowDisk { extra_ns, for_ns, .. } => Self::SlowDisk { nodes, extra_ns, for_ns },
+        }
+    }
+
+    /// Checks that a cluster of `nodes` can have it.
+    pub(crate) fn validate(&self, nodes: u8) -> Result<(), PlanError> {
+        let all = NodeSet::all(nodes);
+        let wrong = |problem| Err(PlanError { field: "faults", problem });
+        match *self {
+            Self::LoseLog { node, .. } if !all.contains(node) => wrong(format!("there is no {node}")),
+            Self::Clog { room: 0, .. } => wrong("a clogged link that holds nothing is cut".to_owned()),
+            Self::SlowDisk { extra_ns: time_ns, .. } if time_ns > LONGEST_NS => {
+                wrong(format!("{time_ns} is above {LONGEST_NS}"))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl TimedFault {
+    /// Checks that a cluster of `nodes` can have it.
+    pub(crate) fn validate(&self, nodes: u8) -> Result<(), PlanError> {
+        let wrong = |problem| Err(PlanError { field: "faults", problem });
+        let after_ns = self.trigger.map_or(0, |trigger| trigger.after_ns);
+        if let Some(time_ns) = [self.at_ns, after_ns].into_iter().find(|time_ns| *time_ns > LONGEST_NS) {
+            return wrong(format!("{time_ns} is above {LONGEST_NS}"));
+        }
+        match self.trigger {
+            Some(Trigger { nth: 0, .. }) => return wrong("a trigger counts from 1".to_owned()),
+            Some(Trigger { moment: Moment::Sent { kind }, .. }) if kind >= MOST_KINDS => {
+                return wrong(format!("a trigger knows the first {MOST_KINDS} types of messages, and {kind} is none"));
+            }
+            _ => {}
+        }
+        self.fault.validate(nodes)
+    }
+}
+
+/// Who does not hear whom where nothing passes between `side` and the rest of `all`.
+pub(crate) fn split(side: NodeSet, all: NodeSet) -> [NodeSet; MAX_NODES] {
+    std::array::from_fn(|node| if side.contains(NodeId(node as u8)) { all.difference(side) } else { side })
+}
