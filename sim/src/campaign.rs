@@ -58,8 +58,8 @@ impl CampaignReport {
 }
 
 impl Campaign {
-    /// Makes the runs. `watch` is shown the report after each run, in the order of seeds; when it says `false`, no
-    /// further run is started.
+    /// Makes the runs. `watch` is shown the report after each run, in the order of seeds; when it says `false`, that run
+    /// is the last, whatever other threads have done by then.
     ///
     /// The report covers an unbroken range of seeds from the first on.
     ///
@@ -91,17 +91,18 @@ impl Campaign {
             let mut report = CampaignReport::default();
             let mut early = BTreeMap::new();
             let mut expected = self.seeds.start;
+            let mut is_enough = false;
             for (seed, run) in receiver {
                 early.insert(seed, run);
                 while let Some(run) = early.remove(&expected) {
-                    if self.fail_fast && !report.failures.is_empty() {
+                    if is_enough {
                         break;
                     }
                     let run = run.inspect_err(|_| is_over.store(true, Ordering::Relaxed))?;
                     report.add(run);
                     expected += 1;
-                    let is_enough = self.fail_fast && !report.failures.is_empty();
-                    if is_enough || !watch(&report) {
+                    is_enough = !watch(&report) || self.fail_fast && !report.failures.is_empty();
+                    if is_enough {
                         is_over.store(true, Ordering::Relaxed);
                     }
                 }

@@ -28,6 +28,8 @@ pub(super) enum Verb {
     List(ListArgs),
     /// Measure the speed on a fixed workload
     Bench(BenchArgs),
+    /// Put known bugs into the code, one by one, and count what it takes to find them
+    Score(ScoreArgs),
 }
 
 impl Default for Verb {
@@ -85,6 +87,12 @@ pub(super) struct FuzzArgs {
     /// Stop at the first seed that fails
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// Stop when so many seeds have failed
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) enough: Option<u64>,
+    /// Start no new seed after so many events
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) budget_events: Option<u64>,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,
@@ -133,6 +141,43 @@ pub(super) struct BenchArgs {
     /// Virtual seconds a seed
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) virtual_seconds: u64,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct ScoreArgs {
+    /// The folder of the bugs, one patch each [default: tests/bugs of the project]
+    #[arg(long, value_name = "DIR")]
+    pub(super) bugs_dir: Option<PathBuf>,
+    /// Which of them, by name, id, or what variants have in common: E7a-last-term-alone, E7a, E7 [default: all]
+    #[arg(long, value_name = "ID,..", value_delimiter = ',')]
+    pub(super) bugs: Vec<String>,
+    /// The project's folder [default: the one around the working folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) source: Option<PathBuf>,
+    /// Which seeds each bug may be found in, the last not included
+    #[arg(long, value_name = "A..B", value_parser = parse_seeds, default_value = "0..20000")]
+    pub(super) seeds: Range<u64>,
+    /// Start no new seed for a bug after so many events
+    #[arg(long, value_name = "N", default_value_t = 50_000_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) budget_events: u64,
+    /// Go on to the next bug after so many failing seeds
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) enough: u64,
+    /// The scenario, one of those that `list` shows
+    #[arg(long, value_name = "NAME", default_value = scenarios::catalogue::DEFAULT)]
+    pub(super) scenario: String,
+    /// How many bugs are tried at a time [default: one for each processor]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// Write the table into this file, as Markdown
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+    /// Compare with this file, what an earlier score printed with --json: what fell is a failure
+    #[arg(long, value_name = "FILE")]
+    pub(super) against: Option<PathBuf>,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,

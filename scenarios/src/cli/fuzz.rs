@@ -29,18 +29,24 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
     let is_interrupted = interruptible()?;
     let started = Instant::now();
     let mut progress = Progress::new(&campaign, started);
+    let mut events_until = Vec::new();
     let report = campaign
         .run(&scenario, |report| {
             progress.show(report);
+            if report.failures.len() > events_until.len() {
+                events_until.push(report.totals.events);
+            }
             let is_time_over = args.time.is_some_and(|time| started.elapsed() >= time);
-            !is_time_over && !is_interrupted.load(Ordering::Relaxed)
+            let is_enough = args.enough.is_some_and(|enough| report.failures.len() as u64 >= enough)
+                || args.budget_events.is_some_and(|budget| report.totals.events >= budget);
+            !is_time_over && !is_enough && !is_interrupted.load(Ordering::Relaxed)
         })
         .map_err(|problem| problem.to_string())?;
     progress.clear();
     let wall = started.elapsed();
     let options = target_options(&args.target) + &args.engine.options();
     if args.json {
-        print_json(&Document::new(&scenario, &campaign, &report, wall, &options))?;
+        print_json(&Document::new(&scenario, &campaign, &report, &events_until, wall, &options))?;
     } else {
         let was_interrupted = is_interrupted.load(Ordering::Relaxed);
         let text = summary::text(&scenario, files.as_ref(), &campaign, &report, wall, was_interrupted, &options);
@@ -53,7 +59,7 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
     Ok(ExitCode::from(code))
 }
 
-fn processors() -> usize {
+pub(super) fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
@@ -141,6 +147,8 @@ struct FailureRow<'a> {
     seed: u64,
     #[serde(flatten)]
     failure: &'a Failure,
+    /// The events of all runs up to this failure, in the order of seeds.
+    events_until: u64,
     replay: String,
 }
 
@@ -149,6 +157,7 @@ impl<'a> Document<'a> {
         scenario: &'a Scenario<S>,
         campaign: &Campaign,
         report: &'a CampaignReport,
+        events_until: &[u64],
         wall: Duration,
         options: &str,
     ) -> Self {
@@ -180,7 +189,13 @@ impl<'a> Document<'a> {
                 .collect(),
             never_met: never_met(scenario, report),
             failures: failures
-                .map(|(seed, failure)| FailureRow { seed: *seed, failure, replay: replay_command(*seed, options) })
+                .zip(events_until)
+                .map(|((seed, failure), events_until)| FailureRow {
+                    seed: *seed,
+                    failure,
+                    events_until: *events_until,
+                    replay: replay_command(*seed, options),
+                })
                 .collect(),
             version: VERSION,
         }

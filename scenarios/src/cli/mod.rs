@@ -8,6 +8,7 @@ mod fuzz;
 mod list;
 mod numbers;
 mod replay;
+mod score;
 mod summary;
 
 use std::ffi::OsString;
@@ -47,6 +48,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode,
         Verb::Replay(args) => with_subject!(args.target.subject, S => replay::run::<S>(&args)),
         Verb::List(args) => list::run(&args),
         Verb::Bench(args) => with_subject!(args.subject, S => bench::run::<S>(&args)),
+        Verb::Score(args) => score::run(&args),
     }
 }
 

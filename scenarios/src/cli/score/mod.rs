@@ -1,0 +1,129 @@
+//! `raft-sim score`: known bugs are put into the code, one by one, and what it takes to find them is counted.
+
+mod report;
+mod trial;
+mod workshop;
+mod zoo;
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use report::{Document, Fallen};
+use trial::{Outcome, Trial};
+use workshop::{NoProgram, Workshop};
+use zoo::Bug;
+
+use super::args::ScoreArgs;
+use super::{exit, print, print_json};
+
+/// A bug was not found, or the code without any failed.
+const MISSED: u8 = 1;
+
+/// What became of one bug.
+#[derive(Debug)]
+struct Scored {
+    bug: Bug,
+    verdict: Verdict,
+    took: Duration,
+}
+
+#[derive(Debug)]
+enum Verdict {
+    Tried(Outcome),
+    NoAnswer(String),
+    NoProgram(NoProgram),
+}
+
+pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
+    let source = match &args.source {
+        Some(folder) => folder.clone(),
+        None => workshop::find_source()?,
+    };
+    let bugs = zoo::read(&args.bugs_dir.clone().unwrap_or_else(|| source.join("tests/bugs")), &args.bugs)?;
+    let before = args.against.as_deref().map(report::read).transpose()?;
+    let trial = Trial {
+        seeds: args.seeds.clone(),
+        budget_events: args.budget_events,
+        enough: args.enough,
+        options: vec!["--scenario".to_owned(), args.scenario.clone()],
+    };
+    let jobs = args.jobs.map_or_else(super::fuzz::processors, usize::from);
+    tell("building the code without any bug");
+    let workshop = Workshop::new(&source)?;
+    let sound = workshop.sound()?;
+    let control = std::thread::scope(|threads| {
+        let control = threads.spawn(|| trial.of(&sound));
+        let scored = score_all(&workshop, bugs, &trial, jobs);
+        let control = control.join().map_err(|_| "the control run panicked".to_owned())??;
+        Ok::<_, String>((control, scored?))
+    });
+    let (control, scored) = control?;
+
+    let document = Document::new(&trial, &control, &scored);
+    let fallen = before.map_or_else(Vec::new, |before| report::fallen(&before, &document));
+    if let Some(file) = &args.markdown {
+        fs::write(file, report::markdown(&document)).map_err(|error| format!("{}: {error}", file.display()))?;
+    }
+    if args.json {
+        print_json(&document)?;
+    } else {
+        print(&report::text(&document))?;
+    }
+    for Fallen { bug, how } in &fallen {
+        tell(&format!("fell: {bug}: {how}"));
+    }
+    let is_well = document.is_all_found() && fallen.is_empty();
+    Ok(ExitCode::from(if is_well { exit::CLEAN } else { MISSED }))
+}
+
+/// One bug is built after the other, and meanwhile those that are built are tried.
+fn score_all(workshop: &Workshop, bugs: Vec<Bug>, trial: &Trial, jobs: usize) -> Result<Vec<Scored>, String> {
+    let count = bugs.len();
+    let (to_try, built) = mpsc::channel::<(Bug, PathBuf, Duration)>();
+    let built = Mutex::new(built);
+    let (tell_all, told) = mpsc::channel();
+    std::thread::scope(|threads| {
+        for _ in 0..jobs.max(1) {
+            let (built, tell_all) = (&built, tell_all.clone());
+            threads.spawn(move || {
+                loop {
+                    let next = built.lock().map_or(None, |built| built.recv().ok());
+                    let Some((bug, program, building)) = next else { return };
+                    let started = Instant::now();
+                    let verdict = trial.of(&program).map_or_else(Verdict::NoAnswer, Verdict::Tried);
+                    let scored = Scored { bug, verdict, took: building + started.elapsed() };
+                    if tell_all.send(scored).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        for (number, bug) in (1..).zip(bugs) {
+            tell(&format!("building {number} of {count}: {}", bug.name));
+            let started = Instant::now();
+            match workshop.with(&bug) {
+                Ok(program) => to_try.send((bug, program, started.elapsed())).map_err(|error| error.to_string())?,
+                Err(why) => {
+                    let scored = Scored { bug, verdict: Verdict::NoProgram(why), took: started.elapsed() };
+                    tell_all.send(scored).map_err(|error| error.to_string())?;
+                }
+            }
+        }
+        drop((to_try, tell_all));
+        let mut scored: Vec<_> = told.into_iter().collect();
+        scored.sort_by(|one, other| one.bug.name.cmp(&other.bug.name));
+        Ok(scored)
+    })
+}
+
+/// Progress, for whoever watches.
+fn tell(what: &str) {
+    let mut stderr = io::stderr();
+    // What cannot be shown is not worth an error.
+    let _ = if stderr.is_terminal() { writeln!(stderr, "raft-sim: {what}") } else { writeln!(stderr, "{what}") };
+}

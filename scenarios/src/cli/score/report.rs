@@ -1,0 +1,304 @@
+//! The score, as text, as a table for the project's pages, and as a document.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::super::VERSION;
+use super::super::numbers::grouped;
+use super::trial::{Outcome, Trial};
+use super::workshop::NoProgram;
+use super::zoo::Cost;
+use super::{Scored, Verdict};
+
+/// What `score --json` prints.
+#[derive(Serialize, Deserialize, Debug)]
+pub(super) struct Document {
+    seeds: [u64; 2],
+    budget_events: u64,
+    bugs: Vec<Row>,
+    control: Control,
+    version: String,
+}
+
+#[derive(Serialize, Deserialize, Debug)]
+struct Control {
+    runs: u64,
+    events: u64,
+    failures: u64,
+}
+
+/// One bug. Where there was no program to try, `problem` says why.
+#[derive(Serialize, Deserialize, Debug, Default)]
+#[serde(default)]
+struct Row {
+    id: String,
+    name: String,
+    what: String,
+    cost: Option<String>,
+    target_events: Option<u64>,
+    depth: Option<u64>,
+    detected: bool,
+    runs: u64,
+    detections: u64,
+    /// Of all runs, how many in a hundred thousand.
+    share_per_100_000: u64,
+    median_events: Option<u64>,
+    p95_events: Option<u64>,
+    /// The checker that fired first most often.
+    checker: Option<String>,
+    /// All that fired first, and how often.
+    checkers: Vec<(String, u64)>,
+    first_seed: Option<u64>,
+    seconds: u64,
+    problem: Option<String>,
+}
+
+impl Row {
+    fn new(scored: &Scored) -> Self {
+        let Scored { bug, verdict, took } = scored;
+        let header = &bug.header;
+        let row = Self {
+            id: bug.id.clone(),
+            name: bug.name.clone(),
+            what: header.what.clone(),
+            cost: header.cost.map(|cost| cost.name().to_owned()),
+            target_events: header.cost.map(Cost::target_events),
+            depth: header.depth,
+            seconds: took.as_secs(),
+            ..Self::default()
+        };
+        let outcome = match verdict {
+            Verdict::Tried(outcome) => outcome,
+            Verdict::NoAnswer(why) => return Self { problem: Some(why.clone()), ..row },
+            Verdict::NoProgram(NoProgram::DoesNotApply(why)) => {
+                return Self { problem: Some(format!("the patch does not apply: {}", why.trim())), ..row };
+            }
+            Verdict::NoProgram(NoProgram::DoesNotBuild(why)) => {
+                return Self { problem: Some(format!("does not build: {}", why.trim())), ..row };
+            }
+        };
+        let checkers = outcome.checkers().into_iter().map(|(checker, count)| (checker.to_owned(), count));
+        let checkers: Vec<_> = checkers.collect();
+        Self {
+            detected: outcome.is_detected(),
+            runs: outcome.runs,
+            detections: outcome.detections.len() as u64,
+            share_per_100_000: outcome.share_per_100_000(),
+            median_events: outcome.events_to_detection(50),
+            p95_events: outcome.events_to_detection(95),
+            checker: checkers.first().map(|(checker, _)| checker.clone()),
+            checkers,
+            first_seed: outcome.detections.first().map(|detection| detection.seed),
+            ..row
+        }
+    }
+
+    fn is_on_target(&self) -> bool {
+        self.target_events.is_none_or(|target| self.median_events.is_some_and(|median| median <= target))
+    }
+}
+
+impl Document {
+    pub(super) fn new(trial: &Trial, control: &Outcome, scored: &[Scored]) -> Self {
+        Self {
+            seeds: [trial.seeds.start, trial.seeds.end],
+            budget_events: trial.budget_events,
+            bugs: scored.iter().map(Row::new).collect(),
+            control: Control { runs: control.runs, events: control.events, failures: control.detections.len() as u64 },
+            version: VERSION.to_owned(),
+        }
+    }
+
+    /// Whether every bug was found, and nothing in the code without any.
+    pub(super) fn is_all_found(&self) -> bool {
+        self.control.failures == 0 && self.bugs.iter().all(|row| row.detected)
+    }
+
+    fn found(&self) -> usize {
+        self.bugs.iter().filter(|row| row.detected).count()
+    }
+
+    fn verdict(&self) -> String {
+        let late: Vec<&str> =
+            self.bugs.iter().filter(|row| row.detected && !row.is_on_target()).map(|row| row.name.as_str()).collect();
+        let missed: Vec<&str> = self.bugs.iter().filter(|row| !row.detected).map(|row| row.name.as_str()).collect();
+        let mut text = format!("{} of {} bugs found", self.found(), self.bugs.len());
+        if !missed.is_empty() {
+            let _ = write!(text, "; missed: {}", missed.join(", "));
+        }
+        if !late.is_empty() {
+            let _ = write!(text, "; later than they should be: {}", late.join(", "));
+        }
+        let Control { runs, events, failures } = self.control;
+        let _ = write!(
+            text,
+            ". Without any bug: {} of {} runs failed ({} events)",
+            grouped(failures),
+            grouped(runs),
+            grouped(events)
+        );
+        text
+    }
+
+    /// The table, row by row, the titles first.
+    fn table(&self) -> Vec<[String; 8]> {
+        let titles =
+            ["bug", "cost", "found in", "median events", "95 % within", "checker", "seconds", "what the code does"];
+        let rows = self.bugs.iter().map(|row| {
+            let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
+            let median = number(row.median_events);
+            [
+                row.name.split_once('-').map_or(row.name.as_str(), |(id, _)| id).to_owned(),
+                row.cost.clone().unwrap_or_else(|| "-".to_owned()),
+                if row.detected { percent(row.share_per_100_000) } else { "NOT FOUND".to_owned() },
+                if row.detected && !row.is_on_target() { format!("{median} (late)") } else { median },
+                number(row.p95_events),
+                row.checker.clone().unwrap_or_else(|| "-".to_owned()),
+                row.seconds.to_string(),
+                row.problem.as_deref().map_or_else(|| row.what.clone(), first_line),
+            ]
+        });
+        std::iter::once(titles.map(str::to_owned)).chain(rows).collect()
+    }
+}
+
+fn first_line(text: &str) -> String {
+    text.lines().next().unwrap_or_default().to_owned()
+}
+
+/// `12345` of 100,000 as `12.3 %`.
+fn percent(per_100_000: u64) -> String {
+    match per_100_000 {
+        0..1_000 => format!("{}.{:03} %", per_100_000 / 1_000, per_100_000 % 1_000),
+        _ => format!("{}.{} %", per_100_000 / 1_000, per_100_000 % 1_000 / 100),
+    }
+}
+
+pub(super) fn text(document: &Document) -> String {
+    let table = document.table();
+    let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; 8] = std::array::from_fn(width);
+    let mut text = String::new();
+    for row in &table {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            // Numbers stand to the right.
+            let _ = if matches!(column, 2..=4 | 6) {
+                write!(line, "{cell:>width$}  ")
+            } else {
+                write!(line, "{cell:<width$}  ")
+            };
+        }
+        text += line.trim_end();
+        text += "\n";
+    }
+    text + "\n" + &document.verdict()
+}
+
+pub(super) fn markdown(document: &Document) -> String {
+    let mut text = format!(
+        "# What the harness finds, and how soon\n\n\
+         Made by `raft-sim score`: each patch of this folder is put into the code, and the default swarm is run on seeds {} to {} until\n\
+         enough of them failed or {} events have passed. *Found in*: the share of seeds that fail. *Events*: of all\n\
+         runs together until the next failure, half the time and nineteen times in twenty. Targets for half of the time: easy 20,000, medium 300,000,\n\
+         hard 5,000,000.\n\n{}.\n\n",
+        document.seeds[0],
+        document.seeds[1],
+        grouped(document.budget_events),
+        document.verdict()
+    );
+    let mut rows = document.table().into_iter();
+    let mut line =
+        |cells: [String; 8]| text += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+    rows.next().into_iter().for_each(&mut line);
+    line(["---", "---", "---:", "---:", "---:", "---", "---:", "---"].map(str::to_owned));
+    rows.for_each(line);
+    text
+}
+
+/// A bug that was found more easily before.
+#[derive(PartialEq, Eq, Debug)]
+pub(super) struct Fallen {
+    pub(super) bug: String,
+    pub(super) how: String,
+}
+
+/// What an earlier `score --json` printed.
+pub(super) fn read(file: &Path) -> Result<Document, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("--against: {}: {error}", file.display()))?;
+    serde_json::from_str(&text).map_err(|error| format!("--against: {}: {error}", file.display()))
+}
+
+/// What was found before, and is not now, or in less than a third of the seeds, or no more by the checker that most
+/// often noticed it first. A bug that only one of the two scores looked for says nothing.
+pub(super) fn fallen(before: &Document, now: &Document) -> Vec<Fallen> {
+    let mut fallen = Vec::new();
+    for row in &now.bugs {
+        let Some(old) = before.bugs.iter().find(|old| old.name == row.name && old.detected) else { continue };
+        let is_noticed = |checker: &String| row.checkers.iter().any(|(name, _)| name == checker);
+        let how = if !row.detected {
+            "is no more found".to_owned()
+        } else if row.share_per_100_000 * 3 < old.share_per_100_000 {
+            let (now, before) = (percent(row.share_per_100_000), percent(old.share_per_100_000));
+            format!("is found in {now} of the seeds, and was in {before}")
+        } else if let Some(silent) = old.checker.as_ref().filter(|checker| !is_noticed(checker)) {
+            format!("is no more noticed by {silent}")
+        } else {
+            continue;
+        };
+        fallen.push(Fallen { bug: row.name.clone(), how });
+    }
+    fallen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(checkers: &[(&str, u64)], share_per_100_000: u64) -> Document {
+        let row = Row {
+            name: "E1-x".to_owned(),
+            detected: !checkers.is_empty(),
+            share_per_100_000,
+            checker: checkers.first().map(|(checker, _)| (*checker).to_owned()),
+            checkers: checkers.iter().map(|(checker, count)| ((*checker).to_owned(), *count)).collect(),
+            ..Row::default()
+        };
+        let control = Control { runs: 10, events: 100, failures: 0 };
+        Document { seeds: [0, 10], budget_events: 100, bugs: vec![row], control, version: String::new() }
+    }
+
+    #[test]
+    fn a_score_falls_with_the_bug_its_share_and_its_checker() {
+        let before = document(&[("one_vote", 5), ("promises", 1)], 6_000);
+        let how = |now| fallen(&before, &now).into_iter().map(|fallen| fallen.how).collect::<Vec<_>>();
+        assert_eq!(how(document(&[("one_vote", 2)], 2_000)), Vec::<String>::new());
+        assert_eq!(how(document(&[], 0)), ["is no more found"]);
+        assert_eq!(how(document(&[("one_vote", 1)], 1_999)), ["is found in 1.9 % of the seeds, and was in 6.0 %"]);
+        assert_eq!(how(document(&[("promises", 9)], 9_000)), ["is no more noticed by one_vote"]);
+    }
+
+    #[test]
+    fn a_bug_that_was_not_looked_for_before_cannot_fall() {
+        let before = document(&[], 0);
+        assert_eq!(fallen(&before, &document(&[], 0)), []);
+    }
+
+    #[test]
+    fn a_failing_control_is_no_success() {
+        let mut document = document(&[("one_vote", 5)], 6_000);
+        assert!(document.is_all_found());
+        document.control.failures = 1;
+        assert!(!document.is_all_found());
+    }
+
+    #[test]
+    fn small_shares_keep_their_digits() {
+        assert_eq!(percent(7), "0.007 %");
+        assert_eq!(percent(12_345), "12.3 %");
+        assert_eq!(percent(100_000), "100.0 %");
+    }
+}

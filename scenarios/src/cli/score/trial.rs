@@ -1,0 +1,179 @@
+//! What a program with a bug in it is put through, and what that showed.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::ops::Range;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// A bug may make the code turn in circles: who does not answer by then never will.
+const LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// What each program is put through.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    pub(super) seeds: Range<u64>,
+    /// No further seed is begun after this many events.
+    pub(super) budget_events: u64,
+    /// Nor after this many failing ones: they tell enough.
+    pub(super) enough: u64,
+    /// What else `fuzz` is told.
+    pub(super) options: Vec<String>,
+}
+
+/// What a program did in its trial.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) runs: u64,
+    pub(super) events: u64,
+    pub(super) detections: Vec<Detection>,
+}
+
+/// A seed that shows the bug.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Detection {
+    pub(super) seed: u64,
+    /// The first checker to fire.
+    pub(super) checker: String,
+    /// The events of all runs up to the failure, in the order of seeds.
+    pub(super) events_until: u64,
+}
+
+/// What is read of `fuzz --json`.
+#[derive(Deserialize)]
+struct Fuzzed {
+    runs: u64,
+    events: u64,
+    failures: Vec<Detection>,
+}
+
+impl Trial {
+    /// Puts `program` through it, on one thread: where it stops must not depend on how many there are.
+    pub(super) fn of(&self, program: &Path) -> Result<Outcome, String> {
+        let mut fuzz = Command::new(program);
+        fuzz.args(["fuzz", "--json", "--jobs", "1"]);
+        fuzz.arg("--seeds").arg(format!("{}..{}", self.seeds.start, self.seeds.end));
+        fuzz.arg("--budget-events").arg(self.budget_events.to_string());
+        fuzz.arg("--enough").arg(self.enough.to_string()).args(&self.options);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RAFT_SIM_")) {
+            fuzz.env_remove(name);
+        }
+        let answer = answer(&mut fuzz, LONGEST)?;
+        let Fuzzed { runs, events, failures } =
+            serde_json::from_slice(&answer).map_err(|error| format!("the program does not answer: {error}"))?;
+        Ok(Outcome { runs, events, detections: failures })
+    }
+}
+
+/// What `command` prints. One that does not end is killed.
+fn answer(command: &mut Command, longest: Duration) -> Result<Vec<u8>, String> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|error| format!("the program does not start: {error}"))?;
+    let stdout = child.stdout.take();
+    let (ended, end) = mpsc::channel::<()>();
+    let mut answer = Vec::new();
+    let is_late = std::thread::scope(|threads| {
+        let child = &mut child;
+        let watch = threads.spawn(move || {
+            let is_late = end.recv_timeout(longest) == Err(mpsc::RecvTimeoutError::Timeout);
+            if is_late {
+                // One that has ended by itself in this moment needs no killing.
+                let _ = child.kill();
+            }
+            is_late
+        });
+        let read = stdout.map_or(Ok(0), |mut stdout| stdout.read_to_end(&mut answer));
+        drop(ended);
+        let is_late = watch.join().unwrap_or(true);
+        read.map(|_| is_late)
+    });
+    let ended = child.wait();
+    match is_late.and_then(|is_late| ended.map(|_| is_late)) {
+        Ok(false) => Ok(answer),
+        Ok(true) => Err(format!("the program did not end within {} s", longest.as_secs())),
+        Err(error) => Err(format!("the program: {error}")),
+    }
+}
+
+impl Outcome {
+    pub(super) fn is_detected(&self) -> bool {
+        !self.detections.is_empty()
+    }
+
+    /// How many seeds in a hundred thousand show the bug.
+    pub(super) fn share_per_100_000(&self) -> u64 {
+        self.detections.len() as u64 * 100_000 / self.runs.max(1)
+    }
+
+    /// What `percent` of all searches need at most: each detection ends one search and begins the next. `None` where
+    /// nothing was found.
+    pub(super) fn events_to_detection(&self, percent: u64) -> Option<u64> {
+        let mut searches: Vec<u64> = self
+            .detections
+            .iter()
+            .scan(0, |before, detection| {
+                let search = detection.events_until - *before;
+                *before = detection.events_until;
+                Some(search)
+            })
+            .collect();
+        searches.sort_unstable();
+        let rank = (searches.len() as u64 * percent).div_ceil(100).max(1);
+        searches.get(rank as usize - 1).copied()
+    }
+
+    /// The checkers that fired first, the most frequent one first.
+    pub(super) fn checkers(&self) -> Vec<(&str, u64)> {
+        let mut counts = BTreeMap::new();
+        for detection in &self.detections {
+            *counts.entry(detection.checker.as_str()).or_insert(0) += 1;
+        }
+        let mut counts: Vec<_> = counts.into_iter().collect();
+        counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(found: &[(u64, &str)]) -> Outcome {
+        let detection = |(events_until, checker): &(u64, &str)| Detection {
+            seed: 0,
+            checker: (*checker).to_owned(),
+            events_until: *events_until,
+        };
+        Outcome { runs: 8, events: 1_000, detections: found.iter().map(detection).collect() }
+    }
+
+    #[test]
+    fn each_detection_ends_one_search_and_begins_the_next() {
+        let outcome = outcome(&[(100, "a"), (110, "b"), (160, "a"), (161, "a")]);
+        assert_eq!(outcome.events_to_detection(50), Some(10));
+        assert_eq!(outcome.events_to_detection(95), Some(100));
+        assert_eq!(outcome.share_per_100_000(), 50_000);
+        assert_eq!(outcome.checkers(), [("a", 3), ("b", 1)]);
+    }
+
+    #[test]
+    fn a_program_that_does_not_end_is_killed() {
+        let mut sleep = Command::new("sleep");
+        let killed = answer(sleep.arg("600"), Duration::from_millis(50));
+        assert_eq!(killed, Err("the program did not end within 0 s".to_owned()));
+        assert_eq!(answer(Command::new("echo").arg("x"), LONGEST), Ok(b"x\n".to_vec()));
+    }
+
+    #[test]
+    fn what_is_never_found_takes_no_number_of_events() {
+        assert_eq!(outcome(&[]).events_to_detection(50), None);
+        assert!(!outcome(&[]).is_detected());
+    }
+}
