@@ -35,6 +35,7 @@ pub mod choices;
 pub mod environment;
 pub mod linearizability;
 pub mod queue;
+pub mod trace;
 
 mod blocks;
 mod campaign;
@@ -58,7 +59,6 @@ mod runner;
 mod scenario;
 mod subject;
 mod totals;
-mod trace;
 mod world;
 
 pub use blocks::Blocks;
@@ -84,5 +84,4 @@ pub use subject::{
     Subject, TermAndVote,
 };
 pub use totals::{FeatureCounts, Totals};
-pub use trace::TraceLine;
 pub use world::World;

@@ -9,6 +9,7 @@ use crate::plan::{Plan, PlanError};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 use crate::totals::Totals;
+use crate::trace::Divergence;
 use crate::world::World;
 
 /// What one run did.
@@ -24,6 +25,8 @@ pub struct RunReport {
     pub totals: Totals,
     /// What went wrong, if anything did.
     pub failure: Option<Failure>,
+    /// Where two runs of the seed part, if they do: the failure is that then.
+    pub divergence: Option<Box<Divergence>>,
 }
 
 impl RunReport {
@@ -34,6 +37,7 @@ impl RunReport {
             trace_hash: world.trace_hash(),
             totals: world.totals(),
             failure: world.failure().cloned(),
+            divergence: None,
         }
     }
 }
@@ -69,13 +73,15 @@ pub fn run_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<RunRepo
     if report.failure.is_some() || seed.is_multiple_of(SAMPLE) {
         let again = run_plan::<S>(&scenario.plan(seed), seed)?;
         if again != report {
-            report.failure = Some(divergence(scenario, seed)?);
+            let (failure, divergence) = divergence(scenario, seed)?;
+            report.failure = Some(failure);
+            report.divergence = divergence.map(Box::new);
         }
     }
     Ok(report)
 }
 
-/// Runs `seed` with every event kept in words.
+/// Runs `seed` with a record kept of every event.
 ///
 /// # Errors
 /// Where the scenario draws a plan that makes no sense.
@@ -87,22 +93,16 @@ pub fn record_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<(Wor
 }
 
 /// The first event at which two runs of one seed differ.
-fn divergence<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<Failure, PlanError> {
+fn divergence<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<(Failure, Option<Divergence>), PlanError> {
     let (first, _) = record_seed(scenario, seed)?;
     let (second, _) = record_seed(scenario, seed)?;
-    let pairs = first.trace_hashes().iter().zip(second.trace_hashes());
-    let event = pairs.take_while(|(one, other)| one == other).count() as u64 + 1;
-    let words = |world: &World<S>| {
-        let line = world.timeline().iter().find(|line| line.event == event);
-        line.map_or_else(|| "the end of the run".to_owned(), |line| format!("{} {}", line.what, line.change))
-    };
-    let detail = if event > first.events().min(second.events()) && first.trace_hash() == second.trace_hash() {
-        "the run did not repeat itself, and then it did".to_owned()
-    } else {
-        format!("two runs of one seed differ: \"{}\" against \"{}\"", words(&first), words(&second))
-    };
-    let at_ns = first.timeline().iter().find(|line| line.event == event).map_or(first.now_ns(), |line| line.at_ns);
-    Ok(Failure::new(FailureKind::Divergence, "replay", detail, event, at_ns))
+    Ok(match Divergence::between(first.records(), second.records()) {
+        Some(divergence) => (divergence.failure(first.now_ns()), Some(divergence)),
+        None => {
+            let detail = "the run did not repeat itself, and then it did".to_owned();
+            (Failure::new(FailureKind::Divergence, "replay", detail, first.events(), first.now_ns()), None)
+        }
+    })
 }
 
 thread_local! {

@@ -46,8 +46,8 @@ fn explain<S: Subject>(scenario: &Scenario<S>, seed: u64, failure: &Failure) -> 
         failure.virtual_ms
     );
     if let Ok((world, _)) = record_seed(scenario, seed) {
-        let timeline = world.timeline();
-        for line in &timeline[timeline.len().saturating_sub(SHOWN_EVENTS)..] {
+        let records = world.records();
+        for line in &records[records.len().saturating_sub(SHOWN_EVENTS)..] {
             let _ = writeln!(text, "  {line}");
         }
     }

@@ -272,7 +272,8 @@ pub trait Outputs<S: Subject> {
 }
 
 /// The role of a Raft node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Answers leaders and candidates.
     #[default]

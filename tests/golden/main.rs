@@ -5,6 +5,7 @@
 
 use scenarios::catalogue;
 use scenarios::raft_core_subject::{RaftCore, Settings};
+use sim::trace::{Length, Slice, timeline};
 use sim::{Campaign, Clients, DiskPlan, Fault, Network, NodeId, NodeSet, Plan, TimedFault, World};
 
 const MS: u64 = 1_000_000;
@@ -39,17 +40,16 @@ fn nobody() -> Clients {
     Clients::Closed { count: 0, think_ns: (0, 0), timeout_ns: 0 }
 }
 
-fn timeline(plan: Plan<Settings>, seed: u64) -> String {
+fn whole_run(plan: Plan<Settings>, seed: u64) -> String {
     let mut world = World::<RaftCore>::recording(plan, seed).expect("the plan makes sense");
     sim::finish(&mut world);
     assert_eq!(world.failure(), None);
-    let lines: Vec<String> = world.timeline().iter().map(ToString::to_string).collect();
-    lines.join("\n")
+    timeline(3, world.records(), &Slice::default(), Length::Full)
 }
 
 #[test]
 fn a_small_election() {
-    insta::assert_snapshot!(timeline(calm(170, nobody(), Vec::new()), 1));
+    insta::assert_snapshot!(whole_run(calm(170, nobody(), Vec::new()), 1));
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn a_failed_over_replication() {
     sim::finish(&mut world);
     let leader = NodeId::all(3).find(|node| world.node(*node).is_some_and(RaftCore::is_leader)).expect("a leader");
     let crash = Fault::Crash { nodes: NodeSet::default().with(leader), down_ns: 150 * MS };
-    insta::assert_snapshot!(timeline(calm(420, one_client, vec![TimedFault::at(200 * MS, crash)]), 1));
+    insta::assert_snapshot!(whole_run(calm(420, one_client, vec![TimedFault::at(200 * MS, crash)]), 1));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::choices::Choices;
+use sim::trace::{Record, Request, What};
 use sim::{
     Access, Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
     Observation, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
@@ -153,12 +154,17 @@ fn a_recovery_costs_few_events() {
     assert!(events(true) < events(false) * 18 / 10, "{} and {}", events(true), events(false));
 }
 
-/// What the timeline says of the core.
+/// The events from the heal on.
+fn since_healed<S: Subject>(world: &World<S>) -> impl Iterator<Item = &Record> {
+    world.records().iter().skip_while(|record| record.what != What::Heals)
+}
+
+/// What the trace says of the core.
 fn healed<S: Subject>(plan: Plan<S::Settings>, seed: u64) -> (World<S>, String) {
     let mut world = World::<S>::recording(plan, seed).expect("a plan that makes sense");
     sim::finish(&mut world);
-    let line = world.timeline().iter().find(|line| line.what.starts_with("HEALED core"));
-    let words = line.expect("it is healed").what.clone();
+    let mut changes = since_healed(&world).next().expect("it is healed").changes.iter().map(ToString::to_string);
+    let words = changes.find(|words| words.starts_with("HEALED core")).expect("a core");
     (world, words)
 }
 
@@ -177,12 +183,11 @@ fn the_nodes_outside_the_core_stay_broken_and_the_core_does_not_care() {
 
 /// What reaches whom, from the heal on: `(from, to)` of every message that arrives.
 fn arrivals(world: &World<RaftCore>) -> Vec<(String, String)> {
-    let healed = world.timeline().iter().skip_while(|line| !line.what.starts_with("HEALED core"));
-    let arrives = |what: &str| {
-        let (from, rest) = what.split_once(" ──▶ ")?;
-        Some((from.to_owned(), rest.split(' ').next()?.to_owned()))
+    let arrives = |record: &Record| match &record.what {
+        What::Delivery(message) => Some((message.from.to_string(), message.to.to_string())),
+        _ => None,
     };
-    healed.filter_map(|line| arrives(&line.what)).filter(|(from, _)| from.starts_with('n')).collect()
+    since_healed(world).filter_map(arrives).collect()
 }
 
 #[test]
@@ -228,9 +233,9 @@ fn faults_clients_and_operations_end_when_the_core_is_healed() {
     plan.faults = vec![TimedFault::at(FAULTS_END_NS + 100 * MS, crash)];
     let (world, _) = healed::<RaftCore>(plan, 1);
     assert_eq!(world.failure(), None);
-    let healed = world.timeline().iter().skip_while(|line| !line.what.starts_with("HEALED core"));
-    for line in healed {
-        assert!(!line.what.contains("FAULT") && !line.what.starts_with("client 0 asks"), "{line}");
+    for record in since_healed(&world) {
+        let is_fault = matches!(record.what, What::Fault { .. } | What::FaultEnds { .. });
+        assert!(!is_fault && !matches!(record.what, What::Ask(Request { client: 0, .. })), "{record}");
     }
 }
 
@@ -328,12 +333,16 @@ fn only_nodes_without_a_vote_go_on_as_if_they_were_in_the_core() {
 #[test]
 fn the_probe_asks_for_writes_and_every_node_of_the_core() {
     let (world, _) = healed::<Idle>(plan(5, Membership::of_all(5), &[]), 1);
-    let is_asked = |line: &&sim::TraceLine| line.what.starts_with("the probe asks");
-    let asked: Vec<&str> = world.timeline().iter().filter(is_asked).map(|line| line.what.as_str()).collect();
-    assert!(asked.len() >= 8, "{asked:?}");
-    assert!(asked.iter().all(|what| what.contains("Write")), "{asked:?}");
+    let ask = |record: &Record| match &record.what {
+        What::Ask(request) => Some(request.clone()),
+        _ => None,
+    };
+    // The first is part of the heal itself.
+    let asked: Vec<Request> = since_healed(&world).filter_map(ask).collect();
+    assert!(asked.len() >= 7, "{asked:?}");
+    assert!(asked.iter().all(|request| request.says.contains("Write")), "{asked:?}");
     for node in sim::NodeId::all(5) {
-        assert!(asked.iter().any(|what| what.contains(&format!("asks {node} "))), "{node}: {asked:?}");
+        assert!(asked.iter().any(|request| request.to == node), "{node}: {asked:?}");
     }
 }
 

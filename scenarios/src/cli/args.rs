@@ -107,20 +107,29 @@ pub(super) struct ReplayArgs {
     pub(super) target: Target,
     #[command(flatten)]
     pub(super) engine: EngineArgs,
-    /// How much of the run to show
-    #[arg(long, value_name = "LENGTH", default_value = "short")]
-    pub(super) trace: TraceLength,
+    /// How to show the run
+    #[arg(long, value_name = "FORMAT", default_value = "short")]
+    pub(super) trace: TraceFormat,
+    /// Show the causal slice of the failure only: the few events that led to it
+    #[arg(long)]
+    pub(super) slice: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,
 }
 
 #[derive(ValueEnum, Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum TraceLength {
-    /// Faults, changes of leader, and the events before a failure
+pub(super) enum TraceFormat {
+    /// A timeline of faults, changes of leader, and what led to a failure
     Short,
-    /// Every event
+    /// A timeline of every event
     Full,
+    /// JSON Lines, one event a line with its cause
+    Json,
+    /// A log with vector clocks for ShiViz
+    Shiviz,
+    /// A sequence diagram for Mermaid of what led to a failure
+    Mermaid,
 }
 
 #[derive(ClapArgs, Debug)]

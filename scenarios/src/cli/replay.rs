@@ -5,14 +5,12 @@ use std::process::ExitCode;
 
 use scenarios::subjects::CatalogueSubject;
 use serde::Serialize;
-use sim::{Failure, RunReport, Subject, TraceLine, World, record_seed, run_seed};
+use sim::trace::{Divergence, Length, Record, Slice, mermaid, shiviz, timeline};
+use sim::{Failure, RunReport, Subject, World, record_seed, run_seed};
 
-use super::args::{ReplayArgs, TraceLength};
+use super::args::{ReplayArgs, TraceFormat};
 use super::numbers::grouped;
 use super::{VERSION, exit, hex, open, print, print_json};
-
-/// How many events before a failure are shown in full.
-const SHOWN_EVENTS: usize = 40;
 
 pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, String> {
     let (scenario, files) = open::<S>(&args.target)?;
@@ -21,27 +19,38 @@ pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, St
     let report = run_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
     if args.json {
         print_json(&Document::new(scenario.name, &report))?;
-    } else {
-        let (world, _) = record_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
-        let cluster = files.map(|files| format!("{}\n", files.describe())).unwrap_or_default();
-        print(&text(scenario.name, &cluster, &world, &report, args.trace))?;
+        return Ok(ExitCode::from(exit::code(report.failure.iter())));
     }
+    let (world, _) = record_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
+    let slice = report.failure.as_ref().map_or(Slice::default(), |failure| Slice::of(world.records(), failure));
+    let (nodes, records) = (world.plan().nodes, world.records());
+    let length = match args.trace {
+        _ if args.slice => Length::Slice,
+        TraceFormat::Full => Length::Full,
+        _ => Length::Short,
+    };
+    let text = match args.trace {
+        TraceFormat::Short | TraceFormat::Full => {
+            let cluster = files.map(|files| format!("{}\n", files.describe())).unwrap_or_default();
+            let head = head(scenario.name, &cluster, &world, &report);
+            format!("{head}\n{}\n{}", timeline(nodes, records, &slice, length), verdict(&report, &slice))
+        }
+        TraceFormat::Json => json_lines(records, &slice, args.slice)?,
+        TraceFormat::Shiviz => shiviz(records, args.slice.then_some(&slice)),
+        TraceFormat::Mermaid => mermaid(nodes, records, &slice),
+    };
+    print(text.trim_end())?;
     Ok(ExitCode::from(exit::code(report.failure.iter())))
 }
 
-fn text<S: Subject>(
-    scenario: &str,
-    cluster: &str,
-    world: &World<S>,
-    report: &RunReport,
-    length: TraceLength,
-) -> String {
+/// What was run.
+fn head<S: Subject>(scenario: &str, cluster: &str, world: &World<S>, report: &RunReport) -> String {
     let plan = world.plan();
     let heal = if plan.heal.is_some() { ", then a healed core" } else { "" };
-    let mut text = format!(
+    format!(
         "raft-sim {VERSION}: {} in the scenario {scenario}, seed {:#x}\n{cluster}\
          {} nodes for {} ms, {} faults planned{heal}\n  settings  {:?}\n  network   {:?}\n  disk      {:?}\n  clocks    {:?} \
-         ppm\n  clients   {:?}\n\n",
+         ppm\n  clients   {:?}\n",
         S::NAME,
         report.seed,
         plan.nodes,
@@ -52,47 +61,68 @@ fn text<S: Subject>(
         plan.disk,
         plan.clock_drift_ppm,
         plan.clients
-    );
-    let lines = world.timeline();
-    let tail = if report.failure.is_some() { SHOWN_EVENTS } else { 0 };
-    let shown_from = lines.len().saturating_sub(tail);
-    let mut skipped = 0;
-    for (place, line) in lines.iter().enumerate() {
-        if length == TraceLength::Full || place >= shown_from || is_turning_point(line) {
-            if skipped > 0 {
-                let _ = writeln!(text, "{:>18}  ... {} events", "", grouped(skipped));
-            }
-            skipped = 0;
-            let _ = writeln!(text, "{line}");
-        } else {
-            skipped += 1;
-        }
-    }
-    if skipped > 0 {
-        let _ = writeln!(text, "{:>18}  ... {} events", "", grouped(skipped));
-    }
-    let _ = write!(
-        text,
-        "\n{} events, {} elections, {} commits, trace hash {}\n",
+    )
+}
+
+/// What came of it.
+fn verdict(report: &RunReport, slice: &Slice) -> String {
+    let mut text = format!(
+        "{} events, {} elections, {} commits, trace hash {}\n",
         grouped(report.totals.events),
         report.totals.elections,
         report.totals.commits,
         hex(report.trace_hash)
     );
-    match &report.failure {
-        Some(Failure { kind, checker, detail, event, virtual_ms, .. }) => {
-            let _ =
-                write!(text, "FAILED: {checker} ({kind}): {detail}\n        after event {event}, at {virtual_ms} ms");
-        }
-        None => text += "Nothing was violated.",
+    let Some(Failure { kind, checker, detail, event, virtual_ms, .. }) = &report.failure else {
+        return text + "Nothing was violated.";
+    };
+    let _ = write!(text, "FAILED: {checker} ({kind}): {detail}\n        after event {event}, at {virtual_ms} ms");
+    if let Some(divergence) = report.divergence.as_deref() {
+        text += &sides(divergence);
+    } else if !slice.is_empty() {
+        let _ = write!(text, "; * marks the {} events that led to it (--slice: these alone)", slice.len());
     }
     text
 }
 
-/// What a reader needs to follow the run: what went wrong, and who led.
-fn is_turning_point(line: &TraceLine) -> bool {
-    ["FAULT", "OPERATION", "HEALED", "SETTLED", "UNSETTLED"].iter().any(|word| line.what.starts_with(word))
-        || line.change.contains("LEADER")
+/// The event at which two runs part, on both sides.
+fn sides(divergence: &Divergence) -> String {
+    let mut text = format!("\n        {} at event {}", divergence.difference.name(), divergence.event);
+    for (run, record) in [("first ", &divergence.first), ("second", &divergence.second)] {
+        match record {
+            None => {
+                let _ = write!(text, "\n  {run}  the end of the run");
+            }
+            Some(record) => {
+                let _ = write!(text, "\n  {run}  {record}");
+                for sent in &record.sent {
+                    let _ = write!(text, "\n            sends {} to {}", sent.says, sent.to);
+                }
+            }
+        }
+    }
+    text
+}
+
+/// An event, and whether it is one of those that led to the failure.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    record: &'a Record,
+    is_in_slice: bool,
+}
+
+fn json_lines(records: &[Record], slice: &Slice, only_slice: bool) -> Result<String, String> {
+    let mut text = String::new();
+    for record in records {
+        let is_in_slice = slice.contains(record.event);
+        if only_slice && !is_in_slice {
+            continue;
+        }
+        text += &serde_json::to_string(&Line { record, is_in_slice }).map_err(|error| error.to_string())?;
+        text.push('\n');
+    }
+    Ok(text)
 }
 
 /// What `replay --json` prints.
@@ -103,6 +133,8 @@ struct Document<'a> {
     trace_hash: String,
     events: u64,
     failure: Option<&'a Failure>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    divergence: Option<&'a Divergence>,
     version: &'a str,
 }
 
@@ -114,6 +146,7 @@ impl<'a> Document<'a> {
             trace_hash: hex(report.trace_hash),
             events: report.totals.events,
             failure: report.failure.as_ref(),
+            divergence: report.divergence.as_deref(),
             version: VERSION,
         }
     }

@@ -160,6 +160,11 @@ impl Checkers {
         &self.nodes[node.index()].seen
     }
 
+    /// The log of `node` as it was last seen: what a snapshot has taken the place of is filled in.
+    pub(crate) fn log(&self, node: NodeId) -> &[LogEntry] {
+        &self.nodes[node.index()].log
+    }
+
     /// A message leaves `node`, whose log has `entry` at the last index that it promises.
     pub(crate) fn promised(
         &mut self,

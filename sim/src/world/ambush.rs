@@ -5,6 +5,7 @@ use super::event::Event;
 use crate::fault::{Aim, Moment, Trigger};
 use crate::node::{NodeId, NodeSet};
 use crate::subject::{Role, Subject};
+use crate::trace::Source;
 
 /// The faults that wait.
 #[derive(Clone, Debug, Default)]
@@ -74,6 +75,7 @@ impl<S: Subject> World<S> {
             if let Some(nodes) = nodes.filter(|nodes| !nodes.is_empty()) {
                 self.faults[number] = self.faults[number].aimed_at(nodes, all);
             }
+            self.trace.leads_to(Source::Fault(number));
             self.queue.push(self.now_ns.saturating_add(after_ns), Event::FaultStrikes { fault: number });
         }
     }

@@ -1,12 +1,13 @@
 //! What a node asks for in a step, carried out while it asks.
 
-use super::World;
 use super::event::Event;
+use super::{World, in_words};
 use crate::checkers::leases;
 use crate::failure::Violation;
 use crate::fault::Moment;
 use crate::node::NodeId;
 use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
+use crate::trace::{Message, Sent};
 
 /// A node in a step, as the world hears it.
 pub(super) struct Asking<'a, S: Subject> {
@@ -77,11 +78,19 @@ impl<S: Subject> World<S> {
         self.promises.extend(S::promise(from, to, &message));
         let kind = S::message_kind(&message);
         let arrivals = self.links.route(from, to, kind, &mut self.counts);
+        // Not only what becomes of it: an order of sends that no seed decides must not pass for the same run.
+        let copies = u64::from(arrivals.first_ns.is_some()) + u64::from(arrivals.again_ns.is_some());
+        self.trace.fold(10 << 32 | u64::from(to.0) << 16 | u64::from(kind) << 8 | copies);
+        self.trace.note_sent(|| {
+            let Message { to, message, says, .. } = in_words::<S>(from, to, &message);
+            Sent { to, message, says, copies: copies as u8 }
+        });
         if let Some(again_ns) = arrivals.again_ns {
             self.post(again_ns, from, to, kind, message.clone());
         }
         if let Some(stale_ns) = arrivals.stale_ns {
             let letter = self.mail.post(message.clone());
+            self.trace.leads_to(letter.source());
             self.queue.push(self.now_ns + stale_ns, Event::Replay { from, to, kind, letter });
         }
         if let Some(first_ns) = arrivals.first_ns {
@@ -92,6 +101,7 @@ impl<S: Subject> World<S> {
 
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
         let letter = self.mail.post(message);
+        self.trace.leads_to(letter.source());
         self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, letter });
     }
 

@@ -86,7 +86,7 @@ impl<S: Subject> World<S> {
     }
 
     fn end_event(&mut self, result: Result<(), Box<Violation>>) -> bool {
-        self.trace.end_event();
+        self.trace.end_event(self.now_ns);
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }

@@ -1,12 +1,13 @@
 //! Clogged links: what is held, and how it is let go.
 
-use super::World;
 use super::event::Event;
 use super::mail::Letter;
+use super::{World, in_words};
 use crate::faults::FaultClass;
 use crate::network::Passage;
 use crate::node::NodeId;
 use crate::subject::Subject;
+use crate::trace::What;
 
 /// A message that a clogged link holds.
 #[derive(Clone, Debug)]
@@ -29,13 +30,17 @@ impl<S: Subject> World<S> {
             return self.drop_message(from, to, letter, "clogged, and no room");
         }
         self.counts[if is_swizzled { FaultClass::SwizzleClog } else { FaultClass::Clog }] += 1;
-        self.trace.note(self.now_ns, || format!("{from} ─┤ {to}  {}  (clogged)", S::MESSAGE_KINDS[usize::from(kind)]));
+        if let Some(message) = self.mail.read(&letter) {
+            let held = || What::Held(in_words::<S>(from, to, message));
+            self.trace.note(self.now_ns, Some(to), letter.source(), held);
+        }
         self.held.push(Held { from, to, kind, letter });
     }
 
-    fn drop_message(&mut self, from: NodeId, to: NodeId, letter: Letter, why: &str) {
+    fn drop_message(&mut self, from: NodeId, to: NodeId, letter: Letter, why: &'static str) {
+        let source = letter.source();
         if let Some(message) = self.mail.take(letter) {
-            self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  ({why})", S::describe(&message)));
+            self.note_drop(from, to, source, &message, why);
         }
     }
 

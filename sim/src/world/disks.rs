@@ -7,6 +7,7 @@ use crate::fault::Moment;
 use crate::faults::FaultClass;
 use crate::node::NodeId;
 use crate::subject::{Disk, Input, Subject};
+use crate::trace::{Source, What};
 
 impl<S: Subject> World<S> {
     pub(super) fn write(&mut self, node: NodeId, write: <S::Disk as Disk>::Write) {
@@ -19,6 +20,7 @@ impl<S: Subject> World<S> {
         }
         host.writes_end_ns = host.writes_end_ns.max(self.now_ns + delay_ns);
         host.writes.push_back(write);
+        self.trace.leads_to(Source::Write(node));
         self.queue.push(host.writes_end_ns, Event::Written { node, incarnation: host.incarnation });
     }
 
@@ -46,11 +48,11 @@ impl<S: Subject> World<S> {
     pub(super) fn written(&mut self, node: NodeId, incarnation: u32) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         if host.incarnation != incarnation {
-            self.trace.note(self.now_ns, || format!("{node} a write of before the crash"));
+            self.trace.note(self.now_ns, Some(node), Source::Plan, || What::StaleWrite);
             return Ok(());
         }
         let Some(write) = host.writes.pop_front() else { return Ok(()) };
-        self.trace.note(self.now_ns, || format!("{node} write is durable"));
+        self.trace.note(self.now_ns, Some(node), Source::Write(node), || What::Written);
         self.store(node, &write)?;
         self.step_node(node, Input::Written)
     }
@@ -60,6 +62,7 @@ impl<S: Subject> World<S> {
         let place = node.index();
         let host = &mut self.hosts[place];
         let mut writes = std::mem::take(&mut host.writes);
+        self.trace.writes_are_over(node);
         if writes.is_empty() {
             return Ok(());
         }
@@ -75,7 +78,8 @@ impl<S: Subject> World<S> {
         if torn.is_some() {
             self.counts[FaultClass::TornWrite] += 1;
         }
-        self.trace.note_change(|| format!("keeps {kept} of {} writes under way", writes.len()));
+        let torn_words = if torn.is_some() { ", and a part of the next" } else { "" };
+        self.trace.remark(|| format!("{node} keeps {kept} of {} writes under way{torn_words}", writes.len()));
         writes.truncate(kept);
         for write in writes.iter().chain(&torn) {
             self.store(node, write)?;

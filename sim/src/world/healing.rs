@@ -13,6 +13,7 @@ use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::plan::Network;
 use crate::subject::{RequestId, Response, Role, Subject};
+use crate::trace::{Source, What};
 
 const NAME: &str = "liveness";
 
@@ -49,14 +50,14 @@ impl<S: Subject> World<S> {
 
     /// The faults end: some for good, by getting well, and some never.
     pub(super) fn heal(&mut self, heal: &Heal) -> Result<(), Box<Violation>> {
-        self.trace.note(self.now_ns, || "THE FAULTS END".to_owned());
+        self.trace.note(self.now_ns, None, Source::Plan, || What::Heals);
         self.links.heal_all();
         self.release_held();
         self.ambushes.disarm();
         let core = self.wake_core(heal)?;
         self.links.calm(core);
         let (words, bystanders) = self.break_others(heal, core)?;
-        self.trace.note(self.now_ns, || format!("HEALED core {core:?}{words}"));
+        self.trace.remark(|| format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
         let bound_ns = heal.bound_ns(&self.plan, self.missing_entries(core));
@@ -228,8 +229,9 @@ impl<S: Subject> World<S> {
         let client = &mut self.clients[usize::from(probe)];
         let hint = client.leader().filter(|leader| core.contains(*leader));
         let to = hint.unwrap_or_else(|| next_of(core, last_asked));
-        self.trace.note(self.now_ns, || format!("the probe asks {to} for {command:?}"));
-        if let Some(delay_ns) = client.delay_ns(&network) {
+        let delay_ns = client.delay_ns(&network);
+        self.note_ask(to, id, &command, delay_ns.is_none());
+        if let Some(delay_ns) = delay_ns {
             self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id });
@@ -241,6 +243,7 @@ impl<S: Subject> World<S> {
     /// The probe has an answer, or has given up.
     pub(super) fn probe_rests(&mut self) {
         if let Some(Healing { probe, tempo_ns, written_at: None, .. }) = self.healing {
+            self.trace.leads_to(Source::Client(probe));
             self.queue.push(self.now_ns + tempo_ns / PROBE_PAUSE, Event::ClientWakes { client: probe });
         }
     }
@@ -281,7 +284,7 @@ impl<S: Subject> World<S> {
         if core == before {
             return Ok(());
         }
-        self.trace.note(self.now_ns, || format!("the core is {core:?} now"));
+        self.trace.remark(|| format!("the core is {core:?} now"));
         self.links.calm(core.union(left));
         // A protocol that a server without a vote can disturb is not asked to live with one.
         for node in self.members(left).filter(|_| !may_have_bystanders) {
@@ -317,7 +320,7 @@ impl<S: Subject> World<S> {
             return self.fail(FailureKind::Liveness, &Violation::new(NAME, detail));
         }
         // Something was still under way. All is owed anew, by the same time as before.
-        self.trace.note(self.now_ns, || format!("UNSETTLED {problem}"));
+        self.trace.remark(|| format!("UNSETTLED {problem}"));
         if let Some(healing) = &mut self.healing {
             (healing.settled, healing.written_at) = (None, None);
         }
@@ -328,7 +331,7 @@ impl<S: Subject> World<S> {
     fn settle(&mut self, tempo_ns: u64) {
         let Some(healing) = &self.healing else { return };
         let Ok(leader) = self.leader_of(healing.core) else { return };
-        self.trace.note(self.now_ns, || format!("SETTLED {} leads t{}", leader.0, leader.1));
+        self.trace.remark(|| format!("SETTLED {} leads t{}", leader.0, leader.1));
         self.ends_ns = self.now_ns + STABLE_FOR * tempo_ns;
         if let Some(healing) = &mut self.healing {
             healing.settled = Some(leader);

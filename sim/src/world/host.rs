@@ -56,10 +56,11 @@ impl Alarms {
         Self { at_ns: [NEVER; MAX_NODES], next: 0 }
     }
 
-    pub(super) fn set(&mut self, node: NodeId, at_ns: u64) {
+    /// Returns whether that is another time than before.
+    pub(super) fn set(&mut self, node: NodeId, at_ns: u64) -> bool {
         let place = node.index();
         if self.at_ns[place] == at_ns {
-            return;
+            return false;
         }
         self.at_ns[place] = at_ns;
         if at_ns < self.at_ns[self.next] {
@@ -68,6 +69,7 @@ impl Alarms {
             // The first of the earliest, so that ties are broken by node.
             self.next = (0..MAX_NODES).min_by_key(|place| self.at_ns[*place]).unwrap_or(0);
         }
+        true
     }
 
     pub(super) fn next(&self) -> (u64, NodeId) {

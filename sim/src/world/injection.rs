@@ -10,6 +10,7 @@ use crate::network::class_of;
 use crate::node::{NodeId, NodeSet};
 
 use crate::subject::{Disk, Subject};
+use crate::trace::{Change, Source, What, in_ms};
 
 impl<S: Subject> World<S> {
     pub(super) fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
@@ -17,7 +18,8 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let Some(trigger) = self.plan.faults[number].trigger else { return self.strike(number) };
-        self.trace.note(self.now_ns, || format!("FAULT {} waits for {trigger:?}", number + 1));
+        let waits = || What::FaultWaits { number, says: format!("{trigger:?}") };
+        self.trace.note(self.now_ns, None, Source::Plan, waits);
         self.ambushes.arm(number, trigger);
         Ok(())
     }
@@ -33,7 +35,8 @@ impl<S: Subject> World<S> {
 
     fn strike(&mut self, number: usize) -> Result<(), Box<Violation>> {
         let fault = self.faults[number];
-        self.trace.note(self.now_ns, || format!("FAULT {fault:?}"));
+        self.trace.note(self.now_ns, None, Source::Fault(number), || What::Fault { number, says: in_ms(&fault) });
+        self.trace.leads_to(Source::Fault(number));
         let lasts_ns = match fault {
             Fault::Partition { for_ns, .. } => {
                 self.counts[FaultClass::Partition] += 1;
@@ -93,7 +96,8 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let fault = self.faults[number];
-        self.trace.note(self.now_ns, || format!("FAULT ENDS {fault:?}"));
+        let ends = || What::FaultEnds { number, says: in_ms(&fault) };
+        self.trace.note(self.now_ns, None, Source::Fault(number), ends);
         match fault {
             Fault::Partition { .. }
             | Fault::OneWayPartition { .. }
@@ -136,7 +140,7 @@ impl<S: Subject> World<S> {
         let kept = self.hosts[node.index()].crash.within((disk.snapshot_index(), disk.last_index()));
         if disk.lose_log_after(kept) {
             self.counts[FaultClass::LostLog] += 1;
-            self.trace.note_change(|| format!("keeps its log up to {kept}"));
+            self.trace.remark(|| format!("{node} keeps its log up to {kept}"));
             self.checkers.disk_changed(node, disk, Some(kept + 1))?;
         }
         Ok(())
@@ -157,6 +161,7 @@ impl<S: Subject> World<S> {
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);
         self.counts[FaultClass::Crash] += 1;
+        self.trace.note_change(|| Change::Crashes { node });
         for event in backlog {
             if let Event::Deliver { letter, .. } | Event::Replay { letter, .. } = event {
                 self.mail.take(letter);
@@ -171,6 +176,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         host.downed_by = None;
+        self.trace.note_change(|| Change::Starts { node });
         self.start(node)?;
         self.notice(Moment::Restarted, node, node);
         Ok(())
@@ -183,6 +189,7 @@ impl<S: Subject> World<S> {
             self.paused = self.paused.with(node);
             self.alarms.set(node, NEVER);
             self.counts[FaultClass::Pause] += 1;
+            self.trace.note_change(|| Change::Pauses { node });
         }
     }
 
@@ -193,12 +200,14 @@ impl<S: Subject> World<S> {
         }
         host.paused_by = None;
         self.paused = self.paused.without(node);
+        self.trace.note_change(|| Change::GoesOn { node });
         // What waited in its buffers comes first, then its timer, which ran on meanwhile.
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
         if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
             self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
+            self.trace.leads_to(Source::Alarm(node));
         }
     }
 }

@@ -3,6 +3,8 @@
 //! They lie still from the step that sends them to the step that receives them. What the queue orders and moves are
 //! small letters of a few bytes, which name them.
 
+use crate::trace::Source;
+
 /// All messages on their way.
 #[derive(Clone, Debug)]
 pub(super) struct Mail<M> {
@@ -14,6 +16,13 @@ pub(super) struct Mail<M> {
 /// Names a message on its way.
 #[derive(Clone, Debug)]
 pub(super) struct Letter(u32);
+
+impl Letter {
+    /// Where the letter's delivery comes from.
+    pub(super) fn source(&self) -> Source {
+        Source::Letter(self.0)
+    }
+}
 
 impl<M> Mail<M> {
     pub(super) fn new() -> Self {
@@ -27,6 +36,11 @@ impl<M> Mail<M> {
         };
         self.messages[place as usize] = Some(message);
         Letter(place)
+    }
+
+    /// A message that stays in the mail.
+    pub(super) fn read(&self, letter: &Letter) -> Option<&M> {
+        self.messages[letter.0 as usize].as_ref()
     }
 
     /// Takes the message out of the mail.

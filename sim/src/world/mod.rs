@@ -37,7 +37,7 @@ use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
 use crate::subject::{Disk, Input, Promise, RequestId, Response, Role, Setup, Subject};
 use crate::totals::{FeatureCounts, Totals};
-use crate::trace::{self, Trace, TraceLine};
+use crate::trace::{Change, Message, Record, Source, StateChange, Trace, What};
 
 /// A run that is under way.
 ///
@@ -152,7 +152,7 @@ impl<S: Subject> World<S> {
         Ok(world)
     }
 
-    /// The same, with every event kept in words.
+    /// The same, with a record kept of every event.
     ///
     /// # Errors
     /// Where the plan makes no sense.
@@ -186,11 +186,13 @@ impl<S: Subject> World<S> {
     /// Starts the nodes, as part of the run: what goes wrong with them then is noticed like anything later.
     fn start_all(&mut self) {
         self.is_started = true;
+        self.trace.note(0, None, Source::Plan, || What::Begins);
         for node in NodeId::all(self.plan.nodes) {
             if let Err(violation) = self.start(node) {
                 self.fail(FailureKind::Safety, &violation);
             }
         }
+        self.trace.end_event(0);
     }
 
     /// Executes the next event. Returns whether there was one, and the run may go on after it.
@@ -217,7 +219,7 @@ impl<S: Subject> World<S> {
             self.trace.events += 1;
             self.wake_up(alarm_ns, sleeper)
         };
-        self.trace.end_event();
+        self.trace.end_event(self.now_ns);
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }
@@ -243,7 +245,7 @@ impl<S: Subject> World<S> {
                 if let Err(violation) = self.heal(&heal) {
                     self.fail(FailureKind::Safety, &violation);
                 }
-                self.trace.end_event();
+                self.trace.end_event(self.now_ns);
                 self.failure.is_none()
             }
             _ => {
@@ -294,7 +296,7 @@ impl<S: Subject> World<S> {
         self.now_ns = at_ns;
         self.trace.fold(at_ns);
         self.trace.fold(u64::from(sleeper.0));
-        self.trace.note(at_ns, || format!("{sleeper} deadline"));
+        self.trace.note(at_ns, Some(sleeper), Source::Alarm(sleeper), || What::Timer);
         self.step_node(sleeper, Input::DeadlineReached)
     }
 
@@ -304,7 +306,7 @@ impl<S: Subject> World<S> {
             && let Some(node) = event.addressee()
             && self.paused.contains(node)
         {
-            self.trace.note(self.now_ns, || format!("{node} stands still, {} waits", event.name()));
+            self.trace.note(self.now_ns, Some(node), Source::Plan, || What::Waits { says: event.name() });
             self.hosts[node.index()].backlog.push(event);
             return Ok(());
         }
@@ -332,6 +334,7 @@ impl<S: Subject> World<S> {
     // ---- Messages ----
 
     fn deliver(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
+        let source = letter.source();
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
         if self.links.passage(from, to) != Passage::Open {
             self.stop_message(from, to, kind, letter);
@@ -339,11 +342,11 @@ impl<S: Subject> World<S> {
         }
         let Some(message) = self.mail.take(letter) else { return Ok(()) };
         if self.subjects[to.index()].is_none() {
-            self.trace.note(self.now_ns, || format!("{from} ─✗ {to}  {}  ({to} is down)", S::describe(&message)));
+            self.note_drop(from, to, source, &message, "down");
             return Ok(());
         }
         self.deliveries += 1;
-        self.trace.note(self.now_ns, || format!("{from} ──▶ {to}  {}", S::describe(&message)));
+        self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(from, to, &message)));
         self.step_node(to, Input::Receive { from, message })
     }
 
@@ -358,6 +361,11 @@ impl<S: Subject> World<S> {
         let result = self.deliver(from, to, kind, letter);
         self.counts[FaultClass::StaleReplay] += self.deliveries - before;
         result
+    }
+
+    fn note_drop(&mut self, from: NodeId, to: NodeId, source: Source, message: &S::Message, why: &'static str) {
+        let drop = || What::Drop { message: in_words::<S>(from, to, message), why };
+        self.trace.note(self.now_ns, Some(to), source, drop);
     }
 
     // ---- Nodes ----
@@ -398,18 +406,24 @@ impl<S: Subject> World<S> {
     fn look(&mut self, node: NodeId, subject: &mut S) -> Result<(), Box<Violation>> {
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
-        self.alarms.set(node, alarm_ns.max(self.now_ns));
-        let is_watched = self.trace.is_recording() || self.ambushes.watch_leaders();
+        let is_new_alarm = self.alarms.set(node, alarm_ns.max(self.now_ns));
+        let log_before = self.trace.is_recording().then(|| {
+            if is_new_alarm {
+                self.trace.leads_to(Source::Alarm(node));
+            }
+            self.checkers.log(node).to_vec()
+        });
+        let is_watched = log_before.is_some() || self.ambushes.watch_leaders();
         let before = is_watched.then(|| *self.checkers.seen(node));
         let result = self.checkers.stepped(node, subject, &self.disks);
-        let seen = self.checkers.seen(node);
         if let Some(before) = before {
-            let change =
-                if self.trace.is_recording() { trace::describe_change(node, &before, seen) } else { String::new() };
+            let seen = self.checkers.seen(node);
             let leads = seen.role == Role::Leader;
             let (is_new, commits) = (before.role != Role::Leader, seen.commit_index > before.commit_index);
-            if !change.is_empty() {
-                self.trace.note_change(|| change);
+            if let Some(log_before) = &log_before
+                && let Some(change) = StateChange::between(node, (&before, log_before), (seen, self.checkers.log(node)))
+            {
+                self.trace.note_change(|| Change::State(change));
             }
             if leads && is_new {
                 self.notice(Moment::LeaderElected, node, node);
@@ -466,15 +480,10 @@ impl<S: Subject> World<S> {
         self.trace.hash()
     }
 
-    /// The hash after each event, where the run is recorded.
-    pub(crate) fn trace_hashes(&self) -> &[u64] {
-        self.trace.hashes()
-    }
-
-    /// Every event in words, where the run is recorded.
+    /// Every event with its cause, that of event k at k, where the run is recorded; 0 is the start of the nodes.
     #[must_use]
-    pub fn timeline(&self) -> &[TraceLine] {
-        self.trace.lines()
+    pub fn records(&self) -> &[Record] {
+        self.trace.records()
     }
 
     /// The plan of the run.
@@ -516,4 +525,10 @@ impl<S: Subject> World<S> {
     pub fn node(&self, node: NodeId) -> Option<&S> {
         self.subjects.get(node.index())?.as_deref()
     }
+}
+
+fn in_words<S: Subject>(from: NodeId, to: NodeId, message: &S::Message) -> Message {
+    let kind = usize::from(S::message_kind(message));
+    let name = S::MESSAGE_KINDS.get(kind).copied().unwrap_or("message");
+    Message { from, to, message: name, says: S::describe(message) }
 }

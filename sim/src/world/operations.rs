@@ -3,6 +3,7 @@
 use super::World;
 use crate::failure::Violation;
 use crate::subject::{Input, Subject};
+use crate::trace::{Source, What};
 
 impl<S: Subject> World<S> {
     pub(super) fn operate(&mut self, number: usize) -> Result<(), Box<Violation>> {
@@ -10,11 +11,13 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let operation = self.plan.operations[number].operation;
-        let Some(leader) = self.current_leader() else {
-            self.trace.note(self.now_ns, || format!("OPERATION {operation:?}  (dropped, nobody leads)"));
-            return Ok(());
+        let leader = self.current_leader();
+        let asks = || {
+            let says = leader.map_or(String::new(), |leader| format!("──▶ {leader}  "));
+            What::Operation { number, says: format!("{says}{operation:?}"), is_dropped: leader.is_none() }
         };
-        self.trace.note(self.now_ns, || format!("OPERATION ──▶ {leader}  {operation:?}"));
+        self.trace.note(self.now_ns, leader, Source::Plan, asks);
+        let Some(leader) = leader else { return Ok(()) };
         self.step_node(leader, Input::Operate { operation })
     }
 }

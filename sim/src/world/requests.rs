@@ -6,6 +6,7 @@ use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::plan::Clients;
 use crate::subject::{Access, Input, RequestId, Response, Role, Subject};
+use crate::trace::{Request, Source, What};
 
 /// So often a command is drawn until it is no read; a subject that has none but reads is asked for one.
 const MOST_DRAWS: u32 = 100;
@@ -24,7 +25,7 @@ impl<S: Subject> World<S> {
                 self.queue.push(self.now_ns + every_ns, Event::ClientWakes { client });
                 let Some(leader) = self.current_leader() else { return Ok(()) };
                 let (id, command) = self.begin_request(place);
-                self.trace.note(self.now_ns, || format!("client {client} asks {leader} for {command:?}"));
+                self.note_ask(leader, id, &command, false);
                 self.checkers.arrived(id);
                 self.step_node(leader, Input::Request { id, command })
             }
@@ -32,16 +33,21 @@ impl<S: Subject> World<S> {
                 let (id, command) = self.begin_request(place);
                 let state = &mut self.clients[place];
                 let to = state.target(self.plan.nodes);
-                if let Some(delay_ns) = state.delay_ns(&self.plan.network) {
-                    self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}"));
+                let delay_ns = state.delay_ns(&self.plan.network);
+                self.note_ask(to, id, &command, delay_ns.is_none());
+                if let Some(delay_ns) = delay_ns {
                     self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
-                } else {
-                    self.trace.note(self.now_ns, || format!("client {client} asks {to} for {command:?}  (lost)"));
                 }
                 self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id });
                 Ok(())
             }
         }
+    }
+
+    pub(super) fn note_ask(&mut self, to: NodeId, id: RequestId, command: &S::Command, is_lost: bool) {
+        let ask = || What::Ask(in_words::<S>(to, id, command, is_lost));
+        self.trace.note(self.now_ns, None, Source::Client(id.client), ask);
+        self.trace.leads_to(Source::Asked(id));
     }
 
     pub(super) fn begin_request(&mut self, place: usize) -> (RequestId, S::Command) {
@@ -72,15 +78,12 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
-        if !self.links.is_in_reach(to) {
-            self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  (cut off)", id.client));
+        let is_lost = !self.links.is_in_reach(to) || self.subjects[to.index()].is_none();
+        let request = || What::Request(in_words::<S>(to, id, &command, is_lost));
+        self.trace.note(self.now_ns, Some(to), Source::Asked(id), request);
+        if is_lost {
             return Ok(());
         }
-        if self.subjects[to.index()].is_none() {
-            self.trace.note(self.now_ns, || format!("client {} ─✗ {to}  ({to} is down)", id.client));
-            return Ok(());
-        }
-        self.trace.note(self.now_ns, || format!("client {} ──▶ {to}  {command:?}", id.client));
         self.checkers.arrived(id);
         self.step_node(to, Input::Request { id, command })
     }
@@ -101,6 +104,7 @@ impl<S: Subject> World<S> {
                 && self.links.is_in_reach(node)
                 && let Some(delay_ns) = client.delay_ns(&network)
             {
+                self.trace.leads_to(Source::Answered(id));
                 self.queue.push(self.now_ns + delay_ns, Event::Response { id, response: Box::new(response) });
             }
         }
@@ -109,7 +113,9 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) {
-        self.trace.note(self.now_ns, || format!("client {} ◀── {response:?}", id.client));
+        let RequestId { client, number } = id;
+        let answer = || What::Answer { client, number, says: format!("{response:?}") };
+        self.trace.note(self.now_ns, None, Source::Answered(id), answer);
         let client = &mut self.clients[usize::from(id.client)];
         let leader = match response {
             Response::Done { .. } => client.leader(),
@@ -125,7 +131,8 @@ impl<S: Subject> World<S> {
 
     pub(super) fn client_gives_up(&mut self, id: RequestId) {
         if self.clients[usize::from(id.client)].end(id, None) {
-            self.trace.note(self.now_ns, || format!("client {} gives up request {}", id.client, id.number));
+            let RequestId { client, number } = id;
+            self.trace.note(self.now_ns, None, Source::Asked(id), || What::GivesUp { client, number });
             self.client_thinks(id.client);
         }
     }
@@ -137,7 +144,12 @@ impl<S: Subject> World<S> {
             }
         } else if let Clients::Closed { think_ns, .. } = self.plan.clients {
             let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
+            self.trace.leads_to(Source::Client(client));
             self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });
         }
     }
+}
+
+fn in_words<S: Subject>(to: NodeId, id: RequestId, command: &S::Command, is_lost: bool) -> Request {
+    Request { client: id.client, number: id.number, to, says: format!("{command:?}"), is_lost }
 }
