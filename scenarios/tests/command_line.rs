@@ -201,3 +201,17 @@ fn ctrl_c_still_prints_the_summary_so_far() {
     assert_eq!(output.status.code(), Some(0));
     assert!(text.contains("interrupted") && text.contains("Nothing was violated"), "{text}");
 }
+
+#[test]
+fn a_score_names_the_folder_the_bug_or_the_file_that_is_wrong() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bugs");
+    fs::create_dir_all(&folder).expect("the test's folder can be written to");
+    fs::write(folder.join("X1-odd.patch"), "what: odd\ncost: free\ndiff --git a/x b/x\n").expect("a file");
+    let odd = format!("score --bugs-dir {}", folder.display());
+    assert!(complaint(raft_sim(&odd)).contains("X1-odd.patch: line 2: cost: 'free'"));
+    assert!(complaint(raft_sim("score --bugs-dir /nowhere")).contains("--bugs-dir: /nowhere"));
+    assert!(complaint(raft_sim("score --bugs E99")).contains("--bugs: there is no 'E99'"));
+    let before = file("before.json", "{\"bugs\": 3}");
+    let against = format!("score --against {}", before.display());
+    assert!(complaint(raft_sim(&against)).contains("before.json: invalid type"));
+}

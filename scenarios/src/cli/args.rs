@@ -184,6 +184,8 @@ pub(super) struct ScoreArgs {
     /// Write the table into this file, as Markdown
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
     /// Compare with this file, what an earlier score printed with --json: what fell is a failure
     #[arg(long, value_name = "FILE")]
     pub(super) against: Option<PathBuf>,

@@ -46,12 +46,10 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     };
     let bugs = zoo::read(&args.bugs_dir.clone().unwrap_or_else(|| source.join("tests/bugs")), &args.bugs)?;
     let before = args.against.as_deref().map(report::read).transpose()?;
-    let trial = Trial {
-        seeds: args.seeds.clone(),
-        budget_events: args.budget_events,
-        enough: args.enough,
-        options: vec!["--scenario".to_owned(), args.scenario.clone()],
-    };
+    args.engine.engine()?;
+    let mut options = vec!["--scenario".to_owned(), args.scenario.clone()];
+    options.extend(args.engine.options().split_whitespace().map(str::to_owned));
+    let trial = Trial { seeds: args.seeds.clone(), budget_events: args.budget_events, enough: args.enough, options };
     let jobs = args.jobs.map_or_else(super::fuzz::processors, usize::from);
     tell("building the code without any bug");
     let workshop = Workshop::new(&source)?;
