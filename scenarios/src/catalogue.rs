@@ -271,6 +271,7 @@ fn draw_plan<S: CatalogueSubject>(
     }
     let drift_ppm = apart_ppm(&plan.clock_drift_ppm);
     S::trust_clocks(&mut plan.settings, drift_ppm);
+    S::adjust(&mut plan, choice);
     plan
 }
 

@@ -5,5 +5,6 @@
 pub mod catalogue;
 pub mod cluster_files;
 pub mod kv;
+pub mod kvstore_go;
 pub mod raft_core_subject;
 pub mod subjects;

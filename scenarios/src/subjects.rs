@@ -97,6 +97,11 @@ pub trait CatalogueSubject: Subject + 'static {
         0
     }
 
+    /// Changes a drawn plan, where the subject needs other runs too in order to get anywhere: drawn last.
+    fn adjust(plan: &mut Plan<Self::Settings>, choice: &mut Choice) {
+        let _ = (plan, choice);
+    }
+
     /// The slowest clock of the run loses so much against the fastest: to be trusted so far and no further.
     fn trust_clocks(settings: &mut Self::Settings, drift_ppm: u32) {
         let _ = (settings, drift_ppm);
@@ -109,11 +114,13 @@ pub enum SubjectName {
     /// [`RaftCore`](crate::raft_core_subject::RaftCore).
     #[default]
     RaftCore,
+    /// [`KvstoreGo`](crate::kvstore_go::KvstoreGo).
+    KvstoreGo,
 }
 
 impl SubjectName {
     /// All of them, in the order in which they are listed.
-    pub const ALL: &'static [Self] = &[Self::RaftCore];
+    pub const ALL: &'static [Self] = &[Self::RaftCore, Self::KvstoreGo];
 
     /// How users choose it.
     #[must_use]
@@ -146,6 +153,10 @@ macro_rules! with_subject {
         match $name {
             $crate::subjects::SubjectName::RaftCore => {
                 type $S = $crate::raft_core_subject::RaftCore;
+                $body
+            }
+            $crate::subjects::SubjectName::KvstoreGo => {
+                type $S = $crate::kvstore_go::KvstoreGo;
                 $body
             }
         }

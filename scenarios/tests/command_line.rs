@@ -59,6 +59,7 @@ fn wrong_usage_is_one_line_and_exit_2() {
         ("fuzz --time 5", "90s"),
         ("fuzz --scenario none", "swarm"),
         ("fuzz --subject none", "raft-core"),
+        ("fuzz --subject kvstore-go --scenario snapshots", "takes no part"),
         ("replay", "<SEED>"),
         ("replay 0xzz", "0xzz"),
         ("fuzz --conf /no/such/file", "/no/such/file"),
@@ -163,6 +164,22 @@ fn the_environment_chooses_seeds_where_the_line_does_not() {
     let output = command.env("RAFT_SIM_SEED", "0x11").output().expect("the command starts");
     let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
     assert_eq!((&document["first_seed"], &document["runs"]), (&Value::from(17), &Value::from(1)));
+}
+
+#[test]
+fn the_command_that_replays_a_failure_names_the_subject_and_its_files() {
+    let (conf, peers) = (file("go_conf.json", CONF), file("go_peers.json", PEERS));
+    let files = format!("--conf {} --peers {}", conf.display(), peers.display());
+    let output = output(&format!("fuzz --subject kvstore-go --count 30 --json {files}"));
+    let document: Value = serde_json::from_slice(&output.stdout).expect("one JSON document");
+    assert_eq!((&document["subject"], &document["nodes"]), (&"kvstore-go".into(), &serde_json::json!([3, 3])));
+    let failure = &document["failures"][0];
+    let replay = failure["replay"].as_str().expect("a command").strip_prefix("raft-sim ").expect("this program");
+    assert!(replay.contains("--subject kvstore-go") && replay.contains(&files), "{replay}");
+    let again: Value =
+        serde_json::from_slice(&raft_sim(&format!("{replay} --json")).output().expect("it starts").stdout)
+            .expect("one JSON document");
+    assert_eq!(again["failure"]["signature"], failure["signature"]);
 }
 
 #[test]

@@ -30,15 +30,24 @@ impl ElectionSafety {
         }
     }
 
+    /// `node` leads `term`, and its disk says nothing of votes.
+    ///
+    /// # Errors
+    /// Where another node led the term, now or at any time before.
+    pub fn sole_leader(&mut self, node: NodeId, term: u64) -> Result<(), Box<Violation>> {
+        let first = *self.leaders.entry(term).or_insert(node);
+        if first == node {
+            return Ok(());
+        }
+        Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")))
+    }
+
     /// `node` leads `term` and goes by `membership`.
     ///
     /// # Errors
     /// Where another node led the term, now or at any time before, or the votes are not there.
     pub fn leader(&mut self, node: NodeId, term: u64, membership: Membership) -> Result<(), Box<Violation>> {
-        let first = *self.leaders.entry(term).or_insert(node);
-        if first != node {
-            return Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")));
-        }
+        self.sole_leader(node, term)?;
         let voters = self.votes.get(&term).and_then(|candidates| candidates.iter().find(|(known, _)| *known == node));
         let voters = voters.map(|(_, voters)| *voters).unwrap_or_default();
         if !membership.is_quorum(voters) {

@@ -272,7 +272,7 @@ impl Checkers {
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
         if is_newly_elected {
             self.latest_led = self.latest_led.max(term);
-            self.check_votes(node, &now)?;
+            self.check_votes(node, &now, disks[node.index()].term_and_vote().is_some())?;
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
@@ -310,10 +310,14 @@ impl Checkers {
         Ok(true)
     }
 
-    fn check_votes(&mut self, node: NodeId, now: &Observation) -> Result<(), Box<Violation>> {
+    fn check_votes(&mut self, node: NodeId, now: &Observation, are_durable: bool) -> Result<(), Box<Violation>> {
         let membership = now.membership.unwrap_or(self.everyone);
         let TermAndVote { term, voted_for } = now.term_and_vote;
-        self.election_safety.leader(node, term, membership)?;
+        if are_durable {
+            self.election_safety.leader(node, term, membership)?;
+        } else {
+            self.election_safety.sole_leader(node, term)?;
+        }
         if !self.one_vote.is_told() {
             return Ok(());
         }
@@ -486,6 +490,9 @@ impl Checkers {
         now: &Observation,
         disks: &[impl Disk],
     ) -> Result<(), Box<Violation>> {
+        if disks.iter().all(|disk| disk.term_and_vote().is_none()) {
+            return Ok(());
+        }
         let latest = now.membership.unwrap_or(self.everyone);
         let under = [latest, before.membership.unwrap_or(latest)];
         self.durability.committed(now.commit_index, &under, disks, &self.state_machine_safety)

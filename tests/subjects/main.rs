@@ -1,0 +1,3 @@
+//! Protocols of other people under the simulator: what the checkers find in them.
+
+mod kvstore_go;
