@@ -43,11 +43,20 @@ pub enum Kind {
     Schedule,
     /// Whether a message arrives once more long after, and when. Per link and type of message.
     StaleReplay,
+    /// Whom a client asks that knows of no leader. Per client.
+    ClientTarget,
 }
 
 /// The decisions under one key, one after the other.
 #[derive(Clone, Debug)]
-pub struct Choice(ChaCha8Rng);
+pub struct Choice {
+    stream: ChaCha8Rng,
+    /// How many of its upper bits a protocol's own randomness is without.
+    small_by: u32,
+}
+
+/// A protocol that draws small numbers only sets its timers as short as it may, and each to another time all the same.
+const SMALL_BY: u32 = 24;
 
 impl Choice {
     fn new(seed: u64, kind: Kind, place: [u16; 3]) -> Self {
@@ -57,14 +66,14 @@ impl Choice {
         let mut stream = ChaCha8Rng::from_seed(key);
         let place = place.iter().fold(kind as u64, |id, part| id << 16 | u64::from(*part));
         stream.set_stream(place);
-        Self(stream)
+        Self { stream, small_by: 0 }
     }
 
     /// Uniform below `bound`; 0 where `bound` is 0. Takes exactly one number.
     ///
     /// A widening multiplication of our own, since sampling in a library may change between its releases.
     pub fn below(&mut self, bound: u64) -> u64 {
-        ((u128::from(self.0.next_u64()) * u128::from(bound)) >> 64) as u64
+        ((u128::from(self.stream.next_u64()) * u128::from(bound)) >> 64) as u64
     }
 
     /// Uniform in `range`, both ends included. Takes exactly one number.
@@ -88,15 +97,15 @@ impl TryRng for Choice {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.0.next_u32())
+        Ok(self.stream.next_u32() >> self.small_by)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.0.next_u64())
+        Ok(self.stream.next_u64() >> self.small_by)
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
-        self.0.fill_bytes(bytes);
+        self.stream.fill_bytes(bytes);
         Ok(())
     }
 }
@@ -105,13 +114,19 @@ impl TryRng for Choice {
 #[derive(Clone, Copy, Debug)]
 pub struct Choices {
     seed: u64,
+    has_small_jitter: bool,
 }
 
 impl Choices {
     /// The choices of the run that `seed` names.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { seed }
+        Self { seed, has_small_jitter: false }
+    }
+
+    /// The same, but that protocols draw small numbers only: for runs whose tape says when each timer is noticed.
+    pub(crate) fn with_small_jitter(self) -> Self {
+        Self { has_small_jitter: true, ..self }
     }
 
     /// The stream from which the plan is drawn.
@@ -122,7 +137,9 @@ impl Choices {
 
     /// A protocol's own randomness, in this incarnation of `node`.
     pub(crate) fn jitter(self, node: NodeId, incarnation: u32) -> Choice {
-        Choice::new(self.seed, Kind::Jitter, [node.into(), incarnation as u16, (incarnation >> 16) as u16])
+        let place = [node.into(), incarnation as u16, (incarnation >> 16) as u16];
+        let small_by = if self.has_small_jitter { SMALL_BY } else { 0 };
+        Choice { small_by, ..Choice::new(self.seed, Kind::Jitter, place) }
     }
 
     pub(crate) fn of_node(self, kind: Kind, node: NodeId) -> Choice {

@@ -13,6 +13,7 @@ pub(crate) struct Client {
     waiting_for: Option<RequestId>,
     leader: Option<NodeId>,
     pub(crate) choice: Choice,
+    target: Choice,
     latency: Choice,
 }
 
@@ -24,6 +25,7 @@ impl Client {
             waiting_for: None,
             leader: None,
             choice: choices.of_client(Kind::Client, number),
+            target: choices.of_client(Kind::ClientTarget, number),
             latency: choices.of_client(Kind::ClientLatency, number),
         }
     }
@@ -37,6 +39,11 @@ impl Client {
         (0..count).map(|number| Self::new(choices, number)).collect()
     }
 
+    /// How many requests it has made.
+    pub(crate) fn requests(&self) -> u32 {
+        self.requests
+    }
+
     /// A new request.
     pub(crate) fn begin(&mut self) -> RequestId {
         let id = RequestId { client: self.number, number: self.requests };
@@ -47,7 +54,7 @@ impl Client {
 
     /// Whom to ask: the leader, where known, or anyone.
     pub(crate) fn target(&mut self, nodes: u8) -> NodeId {
-        self.leader.unwrap_or_else(|| NodeId(self.choice.below(u64::from(nodes)) as u8))
+        self.leader.unwrap_or_else(|| NodeId(self.target.below(u64::from(nodes)) as u8))
     }
 
     /// The request has ended, and this is who leads as far as the client knows now. Returns whether it was waited for.

@@ -1,6 +1,7 @@
 //! The variables through which `cargo test` is told which seeds to run.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// What the environment asks for.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -9,9 +10,12 @@ pub struct Environment {
     pub seed: Option<u64>,
     /// `RAFT_SIM_SEEDS`: this many seeds, from 0.
     pub seeds: Option<u64>,
+    /// `RAFT_SIM_ARTIFACTS`: in this folder, the folders of failing runs are made.
+    pub artifacts: Option<PathBuf>,
 }
 
 const PREFIX: &str = "RAFT_SIM_";
+const KNOWN: [&str; 3] = ["RAFT_SIM_SEED", "RAFT_SIM_SEEDS", "RAFT_SIM_ARTIFACTS"];
 
 impl Environment {
     /// Reads the variables of this process.
@@ -36,13 +40,22 @@ impl Environment {
             match name.as_str() {
                 "RAFT_SIM_SEED" => found.seed = Some(number()?),
                 "RAFT_SIM_SEEDS" => found.seeds = Some(number()?),
-                _ => return Err(format!("{name}: unknown variable; known are RAFT_SIM_SEED and RAFT_SIM_SEEDS")),
+                "RAFT_SIM_ARTIFACTS" if value.is_empty() => return Err(format!("{name}: it names no folder")),
+                "RAFT_SIM_ARTIFACTS" => found.artifacts = Some(PathBuf::from(value)),
+                _ => return Err(format!("{name}: unknown variable; known are {}", KNOWN.join(", "))),
             }
         }
         if found.seed.is_some() && found.seeds.is_some() {
             return Err("RAFT_SIM_SEED and RAFT_SIM_SEEDS: set one of them, not both".to_owned());
         }
         Ok(found)
+    }
+
+    /// Where the folder of the failing run of `seed` is made: under `RAFT_SIM_ARTIFACTS`, or else where builds leave what they make.
+    #[must_use]
+    pub fn folder(&self, scenario: &str, seed: u64) -> PathBuf {
+        let all = self.artifacts.as_deref().unwrap_or(Path::new("target/raft-sim"));
+        all.join(format!("{scenario}-{seed:#x}"))
     }
 
     /// The seeds to run where `usual` are run without any variable.
@@ -97,6 +110,7 @@ mod tests {
     #[test]
     fn a_variable_that_means_nothing_is_an_error_that_names_it() {
         assert!(read(&[("RAFT_SIM_SEDS", "1")]).unwrap_err().contains("RAFT_SIM_SEDS"));
+        assert!(read(&[("RAFT_SIM_ARTIFACTS", "")]).unwrap_err().contains("RAFT_SIM_ARTIFACTS"));
         assert!(read(&[("RAFT_SIM_SEED", "many")]).unwrap_err().contains("RAFT_SIM_SEED: 'many'"));
         assert!(read(&[("RAFT_SIM_SEED", "1"), ("RAFT_SIM_SEEDS", "2")]).is_err());
     }

@@ -188,6 +188,59 @@ pub enum Shape {
 }
 
 impl Fault {
+    /// How long it lasts.
+    pub(crate) fn lasts_ns(&self) -> u64 {
+        match *self {
+            Self::Partition { for_ns, .. }
+            | Self::OneWayPartition { for_ns, .. }
+            | Self::Cut { for_ns, .. }
+            | Self::ClientPartition { for_ns, .. }
+            | Self::Clog { for_ns, .. }
+            | Self::Pause { for_ns, .. }
+            | Self::SlowDisk { for_ns, .. } => for_ns,
+            Self::Crash { down_ns, .. } | Self::LoseLog { down_ns, .. } => down_ns,
+        }
+    }
+
+    /// The same, but that it lasts so long.
+    pub(crate) fn set_lasts_ns(&mut self, lasts_ns: u64) {
+        match self {
+            Self::Partition { for_ns, .. }
+            | Self::OneWayPartition { for_ns, .. }
+            | Self::Cut { for_ns, .. }
+            | Self::ClientPartition { for_ns, .. }
+            | Self::Clog { for_ns, .. }
+            | Self::Pause { for_ns, .. }
+            | Self::SlowDisk { for_ns, .. } => *for_ns = lasts_ns,
+            Self::Crash { down_ns, .. } | Self::LoseLog { down_ns, .. } => *down_ns = lasts_ns,
+        }
+    }
+
+    /// Gives the nodes that it strikes other numbers. `from` says whose number a node has now.
+    pub(crate) fn map_nodes(
+        &mut self,
+        sets: impl Fn(NodeSet) -> NodeSet,
+        one: impl Fn(NodeId) -> NodeId,
+        from: impl Fn(NodeId) -> NodeId,
+    ) {
+        match self {
+            Self::Partition { side, .. } => *side = sets(*side),
+            Self::OneWayPartition { from, to, .. } | Self::Clog { from, to, .. } => {
+                (*from, *to) = (sets(*from), sets(*to));
+            }
+            Self::Cut { deaf, .. } => {
+                let before = *deaf;
+                *deaf = std::array::from_fn(|node| {
+                    before.get(from(NodeId(node as u8)).index()).map_or(NodeSet::default(), |deaf| sets(*deaf))
+                });
+            }
+            Self::ClientPartition { nodes, .. }
+            | Self::Crash { nodes, .. }
+            | Self::Pause { nodes, .. }
+            | Self::SlowDisk { nodes, .. } => *nodes = sets(*nodes),
+            Self::LoseLog { node, .. } => *node = one(*node),
+        }
+    }
     /// The same fault, striking `nodes` instead of those that it names, where it is about nodes at all.
     pub(crate) fn aimed_at(self, nodes: NodeSet, all: NodeSet) -> Self {
         let others = all.difference(nodes);

@@ -35,6 +35,7 @@ pub mod choices;
 pub mod environment;
 pub mod linearizability;
 pub mod queue;
+pub mod tape;
 pub mod trace;
 
 mod blocks;
@@ -46,6 +47,7 @@ mod engine;
 mod failure;
 mod fault;
 mod faults;
+mod folder;
 mod heal;
 mod latency;
 mod membership;
@@ -57,6 +59,7 @@ mod plan;
 mod run;
 mod runner;
 mod scenario;
+mod shrink;
 mod subject;
 mod totals;
 mod world;
@@ -69,6 +72,7 @@ pub use engine::{Engine, Pct};
 pub use failure::{Failure, FailureKind, Violation};
 pub use fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger};
 pub use faults::{FaultClass, FaultCounts};
+pub use folder::{FILES, how_far, write_folder};
 pub use heal::{Heal, Outside};
 pub use latency::{LatencyShape, LinkLatency};
 pub use membership::Membership;
@@ -76,12 +80,14 @@ pub use nemesis::Nemesis;
 pub use node::{MAX_NODES, NodeId, NodeSet};
 pub use operation::{Operation, OperationClass, TimedOperation};
 pub use plan::{Clients, DiskPlan, Network, Plan, PlanError};
-pub use run::{RunReport, finish, record_seed, run_plan, run_seed};
+pub use run::{RunReport, finish, record_seed, record_tape, replay_tape, run_plan, run_seed, run_tape};
 pub use runner::check;
 pub use scenario::Scenario;
+pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape};
 pub use subject::{
     Access, AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup,
     Subject, TermAndVote,
 };
+pub use tape::{Tape, TapeError};
 pub use totals::{FeatureCounts, Totals};
 pub use world::World;

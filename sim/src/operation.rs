@@ -45,6 +45,14 @@ pub struct TimedOperation {
 }
 
 impl Operation {
+    /// Gives the nodes that it names other numbers.
+    pub(crate) fn map_nodes(&mut self, sets: impl Fn(NodeSet) -> NodeSet, one: impl Fn(NodeId) -> NodeId) {
+        match self {
+            Self::TransferLeadership { to } => *to = one(*to),
+            Self::ChangeMembership { voters, learners } => (*voters, *learners) = (sets(*voters), sets(*learners)),
+        }
+    }
+
     /// Checks that a cluster of `nodes` can be asked for it.
     pub(crate) fn validate(&self, nodes: u8) -> Result<(), PlanError> {
         let all = NodeSet::all(nodes);

@@ -67,6 +67,11 @@ pub struct Network {
 }
 
 impl Network {
+    /// How long a message travels in the middle of all.
+    pub(crate) fn median_ns(self) -> u64 {
+        self.latency_ns.0.midpoint(self.latency_ns.1)
+    }
+
     /// The same, as it is where nothing goes wrong.
     pub(crate) fn calm(self) -> Self {
         Self { loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, stale_ppm: 0, ..self }

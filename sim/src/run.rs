@@ -2,12 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Once;
+use std::sync::{Arc, Once};
 
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, PlanError};
 use crate::scenario::Scenario;
 use crate::subject::Subject;
+use crate::tape::{Decisions, Tape, TapeError};
 use crate::totals::Totals;
 use crate::trace::Divergence;
 use crate::world::World;
@@ -57,6 +58,57 @@ pub fn run_plan<S: Subject>(plan: &Plan<S::Settings>, seed: u64) -> Result<RunRe
     let mut world = World::<S>::new(plan.clone(), seed)?;
     finish(&mut world);
     Ok(RunReport::of(&world, seed))
+}
+
+/// Runs `plan` under `seed`, but for what is decided otherwise.
+pub(crate) fn run_taped<S: Subject>(
+    plan: &Plan<S::Settings>,
+    seed: u64,
+    decisions: &Arc<Decisions>,
+) -> Result<(World<S>, RunReport), PlanError> {
+    let mut world = World::<S>::taped(plan.clone(), seed, Arc::clone(decisions))?;
+    finish(&mut world);
+    let report = RunReport::of(&world, seed);
+    Ok((world, report))
+}
+
+/// Runs `tape`. A run that fails is run once more and must do the same again.
+///
+/// # Errors
+/// Where its plan makes no sense.
+pub fn run_tape<S: Subject>(tape: &Tape<S::Settings>) -> Result<RunReport, PlanError> {
+    let decisions = Arc::new(tape.decisions.clone());
+    let (_, mut report) = run_taped::<S>(&tape.plan, tape.seed, &decisions)?;
+    if let Some(failure) = &report.failure
+        && run_taped::<S>(&tape.plan, tape.seed, &decisions)?.1 != report
+    {
+        let detail = format!("two runs of one tape differ, one fails with: {}", failure.detail);
+        let (event, at_ns) = (failure.event, failure.virtual_ms * 1_000_000);
+        report.failure = Some(Failure::new(FailureKind::Divergence, "replay", detail, event, at_ns));
+    }
+    Ok(report)
+}
+
+/// Runs the tape that `json` holds, for tests: `replay_tape::<MyRaft>(include_str!("tape.json"))`.
+///
+/// # Errors
+/// Where it is no tape of `S`.
+pub fn replay_tape<S: Subject>(json: &str) -> Result<RunReport, TapeError> {
+    // A tape that can be read has a plan that makes sense.
+    let tape = Tape::read::<S>(json)?;
+    run_tape::<S>(&tape).map_err(|problem| TapeError::of_plan(&problem))
+}
+
+/// Runs `tape` with every event kept in words.
+///
+/// # Errors
+/// Where its plan makes no sense.
+pub fn record_tape<S: Subject>(tape: &Tape<S::Settings>) -> Result<(World<S>, RunReport), PlanError> {
+    let mut world = World::<S>::taped(tape.plan.clone(), tape.seed, Arc::new(tape.decisions.clone()))?;
+    world.record();
+    finish(&mut world);
+    let report = RunReport::of(&world, tape.seed);
+    Ok((world, report))
 }
 
 /// One run in this many is run twice although it is clean, to see whether it repeats itself.

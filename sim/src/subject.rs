@@ -43,6 +43,13 @@ pub trait Subject: Sized {
     /// to be elected once more, to commit the very configuration that leaves it out (dissertation §4.2.2).
     const ONLY_MEMBERS_CAMPAIGN: bool = false;
 
+    /// Settings that differ from these by being simpler, each in one respect: what shrinking tries. Always as many, and in
+    /// the same order.
+    fn simpler_settings(settings: &Self::Settings) -> Vec<Self::Settings> {
+        let _ = settings;
+        Vec::new()
+    }
+
     /// A node that starts, or starts again, with what its disk holds.
     ///
     /// # Errors

@@ -62,7 +62,7 @@ fn a_follower_that_lost_its_log_is_not_healed_by_a_snapshot_either() {
     for _beat in 0..5 {
         cluster.beat(1);
     }
-    assert_eq!(cluster.restored_snapshots(3), []);
+    assert_eq!(cluster.restored_snapshots(3), [0; 0]);
     assert!(cluster.stopped(3).is_some());
 }
 

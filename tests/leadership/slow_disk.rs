@@ -48,9 +48,9 @@ fn a_leader_offers_its_place_when_a_write_takes_the_longest_election_timeout() {
         leader.receive(follower, accepted(1, 2));
     }
     let before = run_for_ms(&mut leader, LONGEST_MS - 20, &[2, 3]);
-    assert_eq!(asked_to_take_over(&before), []);
+    assert!(asked_to_take_over(&before).is_empty());
     leader.now = Time(leader.now.0 + 20_000_000 - NANOSECOND);
-    assert_eq!(asked_to_take_over(&leader.step(Input::DeadlineReached)), []);
+    assert!(asked_to_take_over(&leader.step(Input::DeadlineReached)).is_empty());
     assert!(leader.patience() <= Duration::from_nanos(NANOSECOND), "it waits for this");
     leader.now = Time(leader.now.0 + NANOSECOND);
     assert_eq!(asked_to_take_over(&leader.step(Input::DeadlineReached)).len(), 1);
@@ -220,7 +220,7 @@ fn a_cluster_whose_leaders_disk_hangs_goes_on_under_another() {
     cluster.stall_disk(1);
     cluster.propose(1, 7);
     cluster.settle();
-    assert_eq!(cluster.applied(1), [], "it is committed, and not on its own disk");
+    assert!(cluster.applied(1).is_empty(), "it is committed, and not on its own disk");
     cluster.run_for_ms(400);
     let leaders = cluster.leaders();
     assert!(leaders == [2] || leaders == [3], "{leaders:?}");

@@ -56,7 +56,7 @@ fn a_vote_request_speaks_of_a_durable_log() {
     let mut server = node().log([1]).follower_of(2);
     server.receive(2, append(1, at(1, 1), [1, 1], 0));
     server.deadline();
-    assert_eq!(server.persist_oldest().receivers(), [], "the entries are durable, the vote is not");
+    assert_eq!(server.persist_oldest().receivers(), [0; 0], "the entries are durable, the vote is not");
     assert_eq!(server.persist_oldest().sends_to(3), [request_vote(2, at(3, 1))]);
     assert_eq!(server.durable(), 3);
 }
@@ -158,7 +158,7 @@ fn an_acknowledgement_waits_until_its_entries_are_durable() {
 #[test]
 fn an_acknowledgement_waits_until_its_term_is_durable() {
     let mut follower = node().log([1]).follower();
-    assert_eq!(claims(&follower.receive(2, heartbeat(2, at(1, 1), 0))), []);
+    assert_eq!(claims(&follower.receive(2, heartbeat(2, at(1, 1), 0))), [0; 0]);
     assert_eq!(follower.persist().sends(), [(2, accepted(2, 1))]);
 }
 
@@ -273,7 +273,7 @@ fn a_withheld_acknowledgement_is_dropped_when_the_follower_campaigns() {
     let mut follower = node().term(1).follower_of(2);
     follower.receive(2, append(1, at(0, 0), [1], 0));
     follower.deadline();
-    assert_eq!(claims(&follower.persist()), []);
+    assert_eq!(claims(&follower.persist()), [0; 0]);
 }
 
 // The new leader's log may differ from what the old one's append said.

@@ -24,6 +24,8 @@ pub(super) enum Verb {
     Fuzz(FuzzArgs),
     /// Run one seed again and show it
     Replay(ReplayArgs),
+    /// Make a failing run as short as it can be, and write it down as a tape
+    Shrink(ShrinkArgs),
     /// Show the scenarios, subjects, fault classes and checkers
     List(ListArgs),
     /// Measure the speed on a fixed workload
@@ -101,8 +103,11 @@ pub(super) struct FuzzArgs {
 #[derive(ClapArgs, Debug)]
 pub(super) struct ReplayArgs {
     /// The seed, in decimal or hexadecimal (0x2a)
-    #[arg(value_parser = parse_seed)]
-    pub(super) seed: u64,
+    #[arg(value_parser = parse_seed, required_unless_present = "tape")]
+    pub(super) seed: Option<u64>,
+    /// Play the run that this file holds, and which names its subject, instead of a seed
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["seed", "scenario", "subject", "conf", "peers"])]
+    pub(super) tape: Option<PathBuf>,
     #[command(flatten)]
     pub(super) target: Target,
     #[command(flatten)]
@@ -113,6 +118,29 @@ pub(super) struct ReplayArgs {
     /// Show the causal slice of the failure only: the few events that led to it
     #[arg(long)]
     pub(super) slice: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct ShrinkArgs {
+    /// The seed, in decimal or hexadecimal (0x2a), or the file of a tape
+    #[arg(value_name = "SEED|TAPE")]
+    pub(super) what: String,
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
+    /// How many threads [default: one for each processor]
+    #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+    /// Write the folder of the run here [default: target/raft-sim/SCENARIO-SEED]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Stop after this long with what there is then
+    #[arg(long, value_name = "TIME", value_parser = parse_time, default_value = "30s")]
+    pub(super) shrink_time: Duration,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,

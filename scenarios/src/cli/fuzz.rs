@@ -24,7 +24,7 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
         (None, Some(count)) => 0..count,
         (None, None) => environment.seeds_or(0..USUAL_COUNT),
     };
-    let jobs = args.jobs.map_or_else(processors, usize::from);
+    let jobs = args.jobs.map_or_else(super::processors, usize::from);
     let campaign = Campaign { seeds, jobs, fail_fast: args.fail_fast };
     let is_interrupted = interruptible()?;
     let started = Instant::now();
@@ -57,10 +57,6 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
         code => code,
     };
     Ok(ExitCode::from(code))
-}
-
-pub(super) fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A flag that Ctrl-C raises. A second Ctrl-C ends the process at once.

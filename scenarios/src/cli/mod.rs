@@ -9,7 +9,9 @@ mod list;
 mod numbers;
 mod replay;
 mod score;
+mod shrink;
 mod summary;
+mod tape_file;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -45,7 +47,8 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode,
     let environment = Environment::read()?;
     match args.verb.unwrap_or_default() {
         Verb::Fuzz(args) => with_subject!(args.target.subject, S => fuzz::run::<S>(&args, &environment)),
-        Verb::Replay(args) => with_subject!(args.target.subject, S => replay::run::<S>(&args)),
+        Verb::Replay(args) => replay::run(&args),
+        Verb::Shrink(args) => shrink::run(&args, &environment),
         Verb::List(args) => list::run(&args),
         Verb::Bench(args) => with_subject!(args.subject, S => bench::run::<S>(&args)),
         Verb::Score(args) => score::run(&args),
@@ -85,6 +88,11 @@ fn target_options(target: &Target) -> String {
         }
     }
     options
+}
+
+/// How many threads share the work unless said otherwise.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The command that shows a failing run.

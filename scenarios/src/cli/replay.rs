@@ -4,24 +4,52 @@ use std::fmt::Write;
 use std::process::ExitCode;
 
 use scenarios::subjects::CatalogueSubject;
+use scenarios::with_subject;
 use serde::Serialize;
 use sim::trace::{Divergence, Length, Record, Slice, mermaid, shiviz, timeline};
-use sim::{Failure, RunReport, Subject, World, record_seed, run_seed};
+use sim::{Failure, PlanError, RunReport, Subject, World, record_seed, record_tape, run_seed, run_tape};
 
 use super::args::{ReplayArgs, TraceFormat};
 use super::numbers::grouped;
+use super::tape_file::TapeFile;
 use super::{VERSION, exit, hex, open, print, print_json};
 
-pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, String> {
+pub(super) fn run(args: &ReplayArgs) -> Result<ExitCode, String> {
+    if let Some(path) = &args.tape {
+        let file = TapeFile::read(path)?;
+        return with_subject!(file.subject, S => of_tape::<S>(args, &file));
+    }
+    with_subject!(args.target.subject, S => of_seed::<S>(args, args.seed.unwrap_or_default()))
+}
+
+fn of_seed<S: CatalogueSubject>(args: &ReplayArgs, seed: u64) -> Result<ExitCode, String> {
     let (scenario, files) = open::<S>(&args.target)?;
     let scenario = scenario.under(args.engine.engine()?);
     // As the campaign ran it: a failing run is run twice, and must repeat itself.
-    let report = run_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
+    let report = run_seed(&scenario, seed).map_err(|problem| problem.to_string())?;
+    let cluster = files.map(|files| format!("{}\n", files.describe())).unwrap_or_default();
+    show(args, scenario.name, &cluster, &report, || record_seed(&scenario, seed))
+}
+
+fn of_tape<S: CatalogueSubject>(args: &ReplayArgs, file: &TapeFile<'_>) -> Result<ExitCode, String> {
+    let tape = file.tape::<S>()?;
+    let report = run_tape::<S>(&tape).map_err(|problem| problem.to_string())?;
+    let expects = format!("by a tape that expects: {}\n", tape.expects);
+    show(args, &tape.scenario, &expects, &report, || record_tape::<S>(&tape))
+}
+
+fn show<S: Subject>(
+    args: &ReplayArgs,
+    scenario: &str,
+    about: &str,
+    report: &RunReport,
+    record: impl FnOnce() -> Result<(World<S>, RunReport), PlanError>,
+) -> Result<ExitCode, String> {
     if args.json {
-        print_json(&Document::new(scenario.name, &report))?;
+        print_json(&Document::new(scenario, report))?;
         return Ok(ExitCode::from(exit::code(report.failure.iter())));
     }
-    let (world, _) = record_seed(&scenario, args.seed).map_err(|problem| problem.to_string())?;
+    let (world, _) = record().map_err(|problem| problem.to_string())?;
     let slice = report.failure.as_ref().map_or(Slice::default(), |failure| Slice::of(world.records(), failure));
     let (nodes, records) = (world.plan().nodes, world.records());
     let length = match args.trace {
@@ -31,9 +59,8 @@ pub(super) fn run<S: CatalogueSubject>(args: &ReplayArgs) -> Result<ExitCode, St
     };
     let text = match args.trace {
         TraceFormat::Short | TraceFormat::Full => {
-            let cluster = files.map(|files| format!("{}\n", files.describe())).unwrap_or_default();
-            let head = head(scenario.name, &cluster, &world, &report);
-            format!("{head}\n{}\n{}", timeline(nodes, records, &slice, length), verdict(&report, &slice))
+            let head = head(scenario, about, &world, report);
+            format!("{head}\n{}\n{}", timeline(nodes, records, &slice, length), verdict(report, &slice))
         }
         TraceFormat::Json => json_lines(records, &slice, args.slice)?,
         TraceFormat::Shiviz => shiviz(records, args.slice.then_some(&slice)),

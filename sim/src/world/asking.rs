@@ -77,7 +77,11 @@ impl<S: Subject> World<S> {
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
         self.promises.extend(S::promise(from, to, &message));
         let kind = S::message_kind(&message);
-        let arrivals = self.links.route(from, to, kind, &mut self.counts);
+        let mut arrivals = self.links.route(from, to, kind, &mut self.counts);
+        if let Some(taping) = &mut self.taping {
+            let (median_ns, is_healed) = (self.plan.network.median_ns(), self.healing.is_some());
+            arrivals = taping.sent((from, to, kind), arrivals, median_ns, is_healed);
+        }
         // Not only what becomes of it: an order of sends that no seed decides must not pass for the same run.
         let copies = u64::from(arrivals.first_ns.is_some()) + u64::from(arrivals.again_ns.is_some());
         self.trace.fold(10 << 32 | u64::from(to.0) << 16 | u64::from(kind) << 8 | copies);
@@ -91,6 +95,9 @@ impl<S: Subject> World<S> {
         if let Some(stale_ns) = arrivals.stale_ns {
             let letter = self.mail.post(message.clone());
             self.trace.leads_to(letter.source());
+            if let Some(taping) = &mut self.taping {
+                taping.posted(letter.place());
+            }
             self.queue.push(self.now_ns + stale_ns, Event::Replay { from, to, kind, letter });
         }
         if let Some(first_ns) = arrivals.first_ns {
@@ -102,6 +109,9 @@ impl<S: Subject> World<S> {
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
         let letter = self.mail.post(message);
         self.trace.leads_to(letter.source());
+        if let Some(taping) = &mut self.taping {
+            taping.posted(letter.place());
+        }
         self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, letter });
     }
 

@@ -87,6 +87,9 @@ impl<S: Subject> World<S> {
 
     fn end_event(&mut self, result: Result<(), Box<Violation>>) -> bool {
         self.trace.end_event(self.now_ns);
+        if let Some(taping) = &mut self.taping {
+            taping.end_event();
+        }
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }

@@ -18,6 +18,9 @@ impl<S: Subject> World<S> {
             self.durable_at_once.push_back(write);
             return;
         }
+        if let Some(taping) = &mut self.taping {
+            taping.writes(node);
+        }
         host.writes_end_ns = host.writes_end_ns.max(self.now_ns + delay_ns);
         host.writes.push_back(write);
         self.trace.leads_to(Source::Write(node));
@@ -36,6 +39,9 @@ impl<S: Subject> World<S> {
             self.counts[FaultClass::SlowDisk] += 1;
             delay_ns += host.disk_delay.within((0, extra_ns));
         }
+        if let Some(taping) = &mut self.taping {
+            delay_ns = taping.write_ns(node, delay_ns, self.plan.disk);
+        }
         delay_ns
     }
 
@@ -53,6 +59,9 @@ impl<S: Subject> World<S> {
         }
         let Some(write) = host.writes.pop_front() else { return Ok(()) };
         self.trace.note(self.now_ns, Some(node), Source::Write(node), || What::Written);
+        if let Some(taping) = &mut self.taping {
+            taping.written(self.now_ns, node);
+        }
         self.store(node, &write)?;
         self.step_node(node, Input::Written)
     }
@@ -67,7 +76,10 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let kept = match self.plan.disk.loses {
-            true => host.crash.below(writes.len() as u64 + 1) as usize,
+            true => {
+                let (drawn, most) = (host.crash.below(writes.len() as u64 + 1), writes.len() as u64);
+                self.taping.as_mut().map_or(drawn, |taping| taping.left(node, drawn, most)) as usize
+            }
             false => writes.len(),
         };
         if kept < writes.len() {

@@ -78,6 +78,9 @@ impl<S: Subject> World<S> {
             settled,
         });
         self.ends_ns = deadline_ns;
+        if self.taping.is_some() {
+            self.rearm();
+        }
         self.probe();
         Ok(())
     }

@@ -37,6 +37,9 @@ impl<S: Subject> World<S> {
         let fault = self.faults[number];
         self.trace.note(self.now_ns, None, Source::Fault(number), || What::Fault { number, says: in_ms(&fault) });
         self.trace.leads_to(Source::Fault(number));
+        if let Some(taping) = &mut self.taping {
+            taping.fault(self.now_ns, fault);
+        }
         let lasts_ns = match fault {
             Fault::Partition { for_ns, .. } => {
                 self.counts[FaultClass::Partition] += 1;
@@ -137,7 +140,10 @@ impl<S: Subject> World<S> {
         }
         self.crash(node, fault)?;
         let disk = &mut self.disks[node.index()];
-        let kept = self.hosts[node.index()].crash.within((disk.snapshot_index(), disk.last_index()));
+        let mut kept = self.hosts[node.index()].crash.within((disk.snapshot_index(), disk.last_index()));
+        if let Some(taping) = &mut self.taping {
+            kept = taping.left(node, kept, disk.last_index()).max(disk.snapshot_index());
+        }
         if disk.lose_log_after(kept) {
             self.counts[FaultClass::LostLog] += 1;
             self.trace.remark(|| format!("{node} keeps its log up to {kept}"));
@@ -160,6 +166,9 @@ impl<S: Subject> World<S> {
         host.writes_end_ns = self.now_ns;
         self.subjects[node.index()] = None;
         self.alarms.set(node, NEVER);
+        if let Some(taping) = &mut self.taping {
+            taping.crashed(node);
+        }
         self.counts[FaultClass::Crash] += 1;
         self.trace.note_change(|| Change::Crashes { node });
         for event in backlog {
@@ -206,7 +215,13 @@ impl<S: Subject> World<S> {
             self.queue.push(self.now_ns, event);
         }
         if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
-            self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
+            let mut alarm_ns = self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns);
+            if let Some(taping) = &self.taping
+                && self.healing.is_none()
+            {
+                alarm_ns = taping.alarm_ns(node, alarm_ns);
+            }
+            self.alarms.set(node, alarm_ns);
             self.trace.leads_to(Source::Alarm(node));
         }
     }

@@ -18,6 +18,11 @@ pub(super) struct Mail<M> {
 pub(super) struct Letter(u32);
 
 impl Letter {
+    /// The place of the message, which is another's once it has been taken.
+    pub(super) fn place(&self) -> u32 {
+        self.0
+    }
+
     /// Where the letter's delivery comes from.
     pub(super) fn source(&self) -> Source {
         Source::Letter(self.0)

@@ -12,6 +12,7 @@ mod injection;
 mod mail;
 mod operations;
 mod requests;
+mod taping;
 
 use std::collections::VecDeque;
 
@@ -23,6 +24,7 @@ use event::Event;
 use healing::Healing;
 use host::{Alarms, Host, NEVER};
 use mail::{Letter, Mail};
+use taping::Taping;
 
 use crate::checkers::Checkers;
 use crate::choices::{Choices, Kind};
@@ -74,6 +76,8 @@ pub struct World<S: Subject> {
     /// What there is to know of the phase after the faults, once it has begun.
     healing: Option<Healing>,
     failure: Option<Failure>,
+    /// What is decided otherwise than the seed has it.
+    taping: Option<Box<Taping>>,
     /// What waits, where priorities decide.
     by_priority: Option<Box<ByPriority<S>>>,
     /// The faults of the plan, each as it strikes.
@@ -99,8 +103,11 @@ impl<S: Subject> World<S> {
     /// # Errors
     /// Where the plan makes no sense.
     pub fn new(plan: Plan<S::Settings>, seed: u64) -> Result<Self, PlanError> {
+        Self::with_choices(plan, Choices::new(seed), None)
+    }
+
+    fn with_choices(plan: Plan<S::Settings>, choices: Choices, taping: Option<Box<Taping>>) -> Result<Self, PlanError> {
         plan.validate()?;
-        let choices = Choices::new(seed);
         let nodes = plan.nodes;
         let host = |node: NodeId| Host {
             incarnation: 0,
@@ -138,6 +145,7 @@ impl<S: Subject> World<S> {
             ends_ns: plan.duration_ns,
             healing: None,
             failure: None,
+            taping,
             by_priority: ByPriority::new(plan.engine, choices),
             faults: plan.faults.iter().map(|timed| timed.fault).collect(),
             ambushes: Ambushes::default(),
@@ -158,8 +166,13 @@ impl<S: Subject> World<S> {
     /// Where the plan makes no sense.
     pub fn recording(plan: Plan<S::Settings>, seed: u64) -> Result<Self, PlanError> {
         let mut world = Self::new(plan, seed)?;
-        world.trace = Trace::recording();
+        world.record();
         Ok(world)
+    }
+
+    /// Keeps a record of every event from here on.
+    pub(crate) fn record(&mut self) {
+        self.trace = Trace::recording();
     }
 
     fn schedule_plan(&mut self) {
@@ -169,12 +182,18 @@ impl<S: Subject> World<S> {
         for (operation, timed) in self.plan.operations.iter().enumerate() {
             self.queue.push(timed.at_ns, Event::OperatorAsks { operation });
         }
+        let has_tape = self.taping.as_ref().is_some_and(|taping| taping.has_all_requests());
         for (client, state) in (0..).zip(&mut self.clients) {
             let first_ns = match self.plan.clients {
                 Clients::Closed { think_ns, .. } => state.choice.within(think_ns),
                 Clients::Open { every_ns } => every_ns,
             };
-            self.queue.push(first_ns, Event::ClientWakes { client });
+            if !has_tape {
+                self.queue.push(first_ns, Event::ClientWakes { client });
+            }
+        }
+        if has_tape {
+            self.schedule_taped_requests();
         }
     }
 
@@ -220,6 +239,9 @@ impl<S: Subject> World<S> {
             self.wake_up(alarm_ns, sleeper)
         };
         self.trace.end_event(self.now_ns);
+        if let Some(taping) = &mut self.taping {
+            taping.end_event();
+        }
         if let Err(violation) = result {
             self.fail(FailureKind::Safety, &violation);
         }
@@ -297,6 +319,9 @@ impl<S: Subject> World<S> {
         self.trace.fold(at_ns);
         self.trace.fold(u64::from(sleeper.0));
         self.trace.note(at_ns, Some(sleeper), Source::Alarm(sleeper), || What::Timer);
+        if let Some(taping) = &mut self.taping {
+            taping.noticed(at_ns, sleeper);
+        }
         self.step_node(sleeper, Input::DeadlineReached)
     }
 
@@ -340,12 +365,16 @@ impl<S: Subject> World<S> {
             self.stop_message(from, to, kind, letter);
             return Ok(());
         }
+        let place = letter.place();
         let Some(message) = self.mail.take(letter) else { return Ok(()) };
         if self.subjects[to.index()].is_none() {
             self.note_drop(from, to, source, &message, "down");
             return Ok(());
         }
         self.deliveries += 1;
+        if let Some(taping) = &mut self.taping {
+            taping.delivered(self.now_ns, to, place);
+        }
         self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(from, to, &message)));
         self.step_node(to, Input::Receive { from, message })
     }
@@ -406,7 +435,13 @@ impl<S: Subject> World<S> {
     fn look(&mut self, node: NodeId, subject: &mut S) -> Result<(), Box<Violation>> {
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
-        let is_new_alarm = self.alarms.set(node, alarm_ns.max(self.now_ns));
+        let mut alarm_ns = alarm_ns.max(self.now_ns);
+        if let Some(taping) = &self.taping
+            && self.healing.is_none()
+        {
+            alarm_ns = taping.alarm_ns(node, alarm_ns);
+        }
+        let is_new_alarm = self.alarms.set(node, alarm_ns);
         let log_before = self.trace.is_recording().then(|| {
             if is_new_alarm {
                 self.trace.leads_to(Source::Alarm(node));

@@ -18,6 +18,9 @@ impl<S: Subject> World<S> {
         };
         self.trace.note(self.now_ns, leader, Source::Plan, asks);
         let Some(leader) = leader else { return Ok(()) };
+        if let Some(taping) = &mut self.taping {
+            taping.operation(self.now_ns, leader, operation);
+        }
         self.step_node(leader, Input::Operate { operation })
     }
 }

@@ -20,25 +20,44 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let place = usize::from(client);
+        let has_tape = self.taping.as_ref().is_some_and(|taping| taping.has_all_requests());
+        if has_tape {
+            self.taped_client_wakes(client);
+        }
         match self.plan.clients {
             Clients::Open { every_ns } => {
-                self.queue.push(self.now_ns + every_ns, Event::ClientWakes { client });
+                if !has_tape {
+                    self.queue.push(self.now_ns + every_ns, Event::ClientWakes { client });
+                }
                 let Some(leader) = self.current_leader() else { return Ok(()) };
                 let (id, command) = self.begin_request(place);
                 self.note_ask(leader, id, &command, false);
                 self.checkers.arrived(id);
+                if let Some(taping) = &mut self.taping {
+                    taping.arrived(self.now_ns, leader, id);
+                }
                 self.step_node(leader, Input::Request { id, command })
             }
             Clients::Closed { timeout_ns, .. } => {
                 let (id, command) = self.begin_request(place);
+                let network = self.plan.network;
                 let state = &mut self.clients[place];
-                let to = state.target(self.plan.nodes);
-                let delay_ns = state.delay_ns(&self.plan.network);
+                let mut to = state.target(self.plan.nodes);
+                let mut delay_ns = state.delay_ns(&network);
+                if let Some(taping) = &mut self.taping {
+                    to = taping.asks(self.now_ns, id, to, self.plan.nodes);
+                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns(), false);
+                }
+                if has_tape {
+                    self.draw_thought(client);
+                }
                 self.note_ask(to, id, &command, delay_ns.is_none());
                 if let Some(delay_ns) = delay_ns {
                     self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
                 }
-                self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id });
+                if !has_tape {
+                    self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id });
+                }
                 Ok(())
             }
         }
@@ -64,7 +83,7 @@ impl<S: Subject> World<S> {
         (id, command)
     }
 
-    fn draw_command(&mut self, id: RequestId) -> S::Command {
+    pub(super) fn draw_command(&mut self, id: RequestId) -> S::Command {
         let choice = &mut self.clients[usize::from(id.client)].choice;
         S::draw_command(&self.plan.settings, id.client, id.number, choice)
     }
@@ -85,6 +104,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         self.checkers.arrived(id);
+        if let Some(taping) = &mut self.taping {
+            taping.arrived(self.now_ns, to, id);
+        }
         self.step_node(to, Input::Request { id, command })
     }
 
@@ -100,10 +122,14 @@ impl<S: Subject> World<S> {
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
             let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
-            if is_remote
-                && self.links.is_in_reach(node)
-                && let Some(delay_ns) = client.delay_ns(&network)
-            {
+            if !is_remote || !self.links.is_in_reach(node) {
+                continue;
+            }
+            let mut delay_ns = client.delay_ns(&network);
+            if let Some(taping) = &mut self.taping {
+                delay_ns = taping.travels(id, true, delay_ns, network.median_ns(), self.healing.is_some());
+            }
+            if let Some(delay_ns) = delay_ns {
                 self.trace.leads_to(Source::Answered(id));
                 self.queue.push(self.now_ns + delay_ns, Event::Response { id, response: Box::new(response) });
             }
@@ -142,7 +168,9 @@ impl<S: Subject> World<S> {
             if self.is_probe(client) {
                 self.probe_rests();
             }
-        } else if let Clients::Closed { think_ns, .. } = self.plan.clients {
+        } else if let Clients::Closed { think_ns, .. } = self.plan.clients
+            && !self.taping.as_ref().is_some_and(|taping| taping.has_all_requests())
+        {
             let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
             self.trace.leads_to(Source::Client(client));
             self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });

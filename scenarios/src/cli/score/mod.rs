@@ -50,7 +50,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     let mut options = vec!["--scenario".to_owned(), args.scenario.clone()];
     options.extend(args.engine.options().split_whitespace().map(str::to_owned));
     let trial = Trial { seeds: args.seeds.clone(), budget_events: args.budget_events, enough: args.enough, options };
-    let jobs = args.jobs.map_or_else(super::fuzz::processors, usize::from);
+    let jobs = args.jobs.map_or_else(super::processors, usize::from);
     tell("building the code without any bug");
     let workshop = Workshop::new(&source)?;
     let sound = workshop.sound()?;

@@ -1,0 +1,189 @@
+//! Shrinking: of a run that fails, a run that fails in the same way and is short enough to be read.
+//!
+//! The run is recorded as a [`Script`](script::Script): every delivery, timeout, fault and call, with what caused it. A tape of
+//! the script makes the run anew although nothing is left to chance, and so one step after the other can be left out:
+//! whole nodes and links first, then ever smaller parts, until each step that is left is needed. Then the plan is made
+//! simpler, and the times shorter and rounder.
+
+pub(crate) mod script;
+mod steps;
+mod times;
+mod tries;
+
+use std::sync::Arc;
+
+use self::tries::{Candidate, Found, Tries};
+use crate::failure::{Failure, FailureKind};
+use crate::plan::{Plan, PlanError};
+use crate::run;
+use crate::scenario::Scenario;
+use crate::subject::Subject;
+use crate::tape::{Decisions, Tape};
+
+/// How to shrink, and for how long.
+#[derive(Clone, Copy)]
+pub struct Shrinking<'a> {
+    /// How many threads share the work; at least 1. The result does not depend on it.
+    pub jobs: usize,
+    /// So many events may be simulated.
+    pub most_events: u64,
+    /// Asked between tries: `false` ends the work with what there is.
+    pub may_go_on: &'a dyn Fn() -> bool,
+}
+
+/// So many events are simulated for one failure unless said otherwise: some seconds.
+pub const USUAL_EVENTS: u64 = 30_000_000;
+
+impl Shrinking<'_> {
+    /// On one thread, and as long as one failure is usually worth.
+    #[must_use]
+    pub fn usual() -> Self {
+        Self { jobs: 1, most_events: USUAL_EVENTS, may_go_on: &|| true }
+    }
+}
+
+impl std::fmt::Debug for Shrinking<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shrinking").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
+}
+
+/// A failing run, as short as it became.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Shrunk<Settings> {
+    /// The run.
+    pub tape: Tape<Settings>,
+    /// How it fails.
+    pub failure: Failure,
+    /// Deliveries, timeouts, faults and client calls until the failure, before and after. Of a run that fails after the
+    /// faults have ended, those until then.
+    pub steps: (usize, usize),
+    /// How many runs were tried.
+    pub tries: u64,
+    /// Whether nothing more can be left out, rather than that it took too long.
+    pub is_done: bool,
+}
+
+/// Shrinks the run of `seed`. `None` where it does not fail.
+///
+/// # Errors
+/// Where the scenario draws a plan that makes no sense.
+pub fn shrink_seed<S: Subject>(
+    scenario: &Scenario<S>,
+    seed: u64,
+    how: &Shrinking<'_>,
+) -> Result<Option<Shrunk<S::Settings>>, PlanError> {
+    let tape = Tape {
+        scenario: scenario.name.to_owned(),
+        seed,
+        expects: String::new(),
+        plan: scenario.plan(seed),
+        decisions: Decisions::default(),
+    };
+    shrink_tape::<S>(tape, how)
+}
+
+/// Shrinks the run of `tape`. `None` where it does not fail.
+///
+/// # Errors
+/// Where its plan makes no sense.
+pub fn shrink_tape<S: Subject>(
+    tape: Tape<S::Settings>,
+    how: &Shrinking<'_>,
+) -> Result<Option<Shrunk<S::Settings>>, PlanError> {
+    let (mut world, report) = run::run_taped::<S>(&tape.plan, tape.seed, &Arc::new(tape.decisions.clone()))?;
+    let Some(failure) = report.failure else { return Ok(None) };
+    let script = world.take_script();
+    let found = Found { plan: tape.plan, decisions: tape.decisions, script, failure };
+    // What does not repeat itself cannot be shrunk.
+    let can_shrink = found.failure.kind != FailureKind::Divergence;
+    let mut tries = Tries::<S>::new(tape.seed, &found, *how);
+    let before = found.before_heal();
+    let found = if can_shrink { shrink(&mut tries, found) } else { found };
+    Ok(Some(Shrunk {
+        steps: (before, found.before_heal()),
+        tries: tries.made(),
+        is_done: !tries.are_over(),
+        tape: Tape {
+            scenario: tape.scenario,
+            seed: tape.seed,
+            expects: found.failure.signature.clone(),
+            plan: found.plan,
+            decisions: found.decisions,
+        },
+        failure: found.failure,
+    }))
+}
+
+fn shrink<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found<S::Settings> {
+    let mut found = cut(tries, found);
+    let Some(scripted) = scripted(tries, &found) else {
+        // What the script cannot say, the seed does: then only the plan can be made smaller.
+        return steps::without_faults(tries, found);
+    };
+    found = scripted;
+    loop {
+        let before = found.script.steps.len();
+        found = steps::fewer(tries, found);
+        found = steps::fewer_nodes(tries, found);
+        found = simpler(tries, found);
+        if found.script.steps.len() >= before || tries.are_over() {
+            break;
+        }
+    }
+    times::shorter(tries, found)
+}
+
+/// Ends the run with its failure.
+fn cut<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found<S::Settings> {
+    if found.script.until_healed.is_some() || found.failure.kind == FailureKind::Liveness {
+        return found;
+    }
+    let plan = Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() };
+    tries.first(vec![Candidate::new(plan, found.decisions.clone())]).unwrap_or(found)
+}
+
+/// The same run by its script alone, if that is enough.
+fn scripted<S: Subject>(tries: &mut Tries<'_, S>, found: &Found<S::Settings>) -> Option<Found<S::Settings>> {
+    let mut candidates = Vec::new();
+    let whole = |plan: &Plan<S::Settings>| {
+        let (plan, script) = found.script.keep(plan, |_| true);
+        Candidate::of(plan, &script)
+    };
+    if found.failure.kind != FailureKind::Liveness {
+        candidates.push(whole(&Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() }));
+    }
+    if let Some(until) = found.script.until_healed {
+        let (plan, script) = found.script.keep(&found.plan, |number| number < until);
+        candidates.push(Candidate::of(plan, &script));
+    } else {
+        candidates.push(whole(&found.plan));
+    }
+    tries.first(candidates)
+}
+
+/// The plan without what the run does not need.
+fn simpler<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) -> Found<S::Settings> {
+    type Simplify<Settings> = fn(&mut Plan<Settings>);
+    let simplest: [Simplify<S::Settings>; 5] = [
+        |plan| (plan.network.loss_ppm, plan.network.duplication_ppm, plan.network.reordering_ppm) = (0, 0, 0),
+        |plan| plan.clock_drift_ppm.fill(0),
+        |plan| plan.disk.tears = false,
+        |plan| (plan.disk.loses, plan.disk.tears) = (false, false),
+        |plan| plan.disk.write_ns = (0, 0),
+    ];
+    let changes = simplest.len() + S::simpler_settings(&found.plan.settings).len();
+    for change in 0..changes {
+        let mut plan = found.plan.clone();
+        match simplest.get(change) {
+            Some(simplify) => simplify(&mut plan),
+            None => match S::simpler_settings(&plan.settings).into_iter().nth(change - simplest.len()) {
+                Some(settings) => plan.settings = settings,
+                None => break,
+            },
+        }
+        let simpler = Candidate::of(plan, &found.script_before_heal());
+        found = tries.first(vec![simpler]).unwrap_or(found);
+    }
+    found
+}

@@ -1,0 +1,243 @@
+//! What a run did, step by step, with the causes: what shrinking takes away from, and makes tapes of.
+
+use std::collections::BTreeMap;
+
+use crate::engine::Engine;
+use crate::fault::{Fault, TimedFault};
+use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::operation::{Operation, TimedOperation};
+use crate::plan::Plan;
+use crate::subject::RequestId;
+use crate::tape::{Decisions, Key, Message, Otherwise, Request};
+
+/// All that made a node do something, and every fault, in the order in which it happened.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Script {
+    pub(crate) steps: Vec<Step>,
+    /// How many of them came before the faults ended, where they did.
+    pub(crate) until_healed: Option<usize>,
+}
+
+/// Something happened, most often to a node.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Step {
+    pub(crate) at_ns: u64,
+    /// Whom it happened to; for a fault, nobody in particular.
+    pub(crate) node: NodeId,
+    pub(crate) cause: Cause,
+    /// What the node sent: to whom, and of which type.
+    pub(crate) sent: Vec<(NodeId, u8)>,
+    /// How long each of the writes takes that it started.
+    pub(crate) writes_ns: Vec<u64>,
+    /// What crashes left, on whose disk.
+    pub(crate) crashes: Vec<(NodeId, u64)>,
+}
+
+/// Why something happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Cause {
+    /// A message arrived: of what that step sent, the how-manieth.
+    Message { step: usize, sent: usize },
+    /// A write completed that this step started.
+    Written { step: usize },
+    /// A deadline.
+    Timer,
+    /// A client's request arrived.
+    Request { id: RequestId, asked_ns: u64, answer_ns: Option<u64> },
+    /// An operation.
+    Operation(Operation),
+    /// A fault, as it struck.
+    Fault(Fault),
+}
+
+impl Step {
+    pub(crate) fn new(at_ns: u64, node: NodeId, cause: Cause) -> Self {
+        Self { at_ns, node, cause, sent: Vec::new(), writes_ns: Vec::new(), crashes: Vec::new() }
+    }
+
+    /// Whether it is one of those that the length of a run is measured in: a delivery, a timeout, a fault or a call.
+    pub(crate) fn counts(&self) -> bool {
+        !matches!(self.cause, Cause::Written { .. })
+    }
+
+    /// The step without which it cannot be.
+    pub(crate) fn parent(&self) -> Option<usize> {
+        match self.cause {
+            Cause::Message { step, .. } | Cause::Written { step } => Some(step),
+            _ => None,
+        }
+    }
+}
+
+impl Script {
+    /// Without the steps that are not to be kept, what those led to, and the plan's faults and operations among them.
+    pub(crate) fn keep<Settings: Clone>(
+        &self,
+        plan: &Plan<Settings>,
+        is_kept: impl Fn(usize) -> bool,
+    ) -> (Plan<Settings>, Self) {
+        let mut place = vec![None; self.steps.len()];
+        let mut steps: Vec<Step> = Vec::new();
+        for (number, step) in self.steps.iter().enumerate() {
+            if !is_kept(number) || step.parent().is_some_and(|parent| place[parent].is_none()) {
+                continue;
+            }
+            place[number] = Some(steps.len());
+            let mut step = step.clone();
+            match &mut step.cause {
+                Cause::Message { step, .. } | Cause::Written { step } => *step = place[*step].unwrap_or(0),
+                Cause::Operation(_) | Cause::Fault(_) | Cause::Timer | Cause::Request { .. } => {}
+            }
+            steps.push(step);
+        }
+        let script = Self { steps, until_healed: None };
+        (script.planned(plan), script)
+    }
+
+    /// `plan` with the faults and operations of the script, when it has them, and no others. The script says when
+    /// everything else happens too, whatever chose the order before.
+    fn planned<Settings: Clone>(&self, plan: &Plan<Settings>) -> Plan<Settings> {
+        let faults = self.steps.iter().filter_map(|step| match step.cause {
+            Cause::Fault(fault) => Some(TimedFault::at(step.at_ns, fault)),
+            _ => None,
+        });
+        let operations = self.steps.iter().filter_map(|step| match step.cause {
+            Cause::Operation(operation) => Some(TimedOperation { at_ns: step.at_ns, operation }),
+            _ => None,
+        });
+        Plan {
+            faults: faults.collect(),
+            operations: operations.collect(),
+            engine: Engine::Time,
+            links: Vec::new(),
+            ..plan.clone()
+        }
+    }
+
+    /// Without `gone`, whom the nodes after it follow up.
+    pub(crate) fn without_node<Settings: Clone>(
+        &self,
+        plan: &Plan<Settings>,
+        gone: NodeId,
+    ) -> Option<(Plan<Settings>, Self)> {
+        let place = |node: NodeId| NodeId(node.0 - u8::from(node > gone));
+        let before = |node: NodeId| NodeId(node.0 + u8::from(node >= gone));
+        let others = |set: NodeSet| {
+            let all = NodeId::all(MAX_NODES as u8).filter(|node| *node != gone && set.contains(*node));
+            all.fold(NodeSet::default(), |set, node| set.with(place(node)))
+        };
+        let (mut plan, mut script) = self.keep(plan, |number| {
+            let step = &self.steps[number];
+            match &step.cause {
+                Cause::Fault(Fault::LoseLog { node, .. }) => *node != gone,
+                Cause::Fault(_) | Cause::Operation(_) => true,
+                _ => step.node != gone,
+            }
+        });
+        for step in &mut script.steps {
+            step.node = place(step.node);
+            // A message to nobody is never delivered, and has its number all the same: on a link that nobody uses.
+            step.sent.iter_mut().for_each(|(to, _)| *to = if *to == gone { step.node } else { place(*to) });
+            step.crashes.retain(|(node, _)| *node != gone);
+            step.crashes.iter_mut().for_each(|(node, _)| *node = place(*node));
+            match &mut step.cause {
+                Cause::Fault(fault) => fault.map_nodes(others, place, before),
+                Cause::Operation(operation) => operation.map_nodes(others, place),
+                _ => {}
+            }
+        }
+        plan.nodes = plan.nodes.checked_sub(1).filter(|nodes| *nodes > 0)?;
+        plan.members = others(plan.members);
+        plan.clock_drift_ppm.remove(gone.index());
+        Some((script.planned(&plan), script))
+    }
+
+    /// Every instant that the script names, in order.
+    pub(crate) fn instants(&self) -> Vec<u64> {
+        let mut instants: Vec<u64> = self.steps.iter().map(|step| step.at_ns).collect();
+        for step in &self.steps {
+            match step.cause {
+                Cause::Request { asked_ns, .. } => instants.push(asked_ns),
+                Cause::Fault(fault) => instants.push(step.at_ns.saturating_add(fault.lasts_ns())),
+                _ => {}
+            }
+        }
+        instants.sort_unstable();
+        instants.dedup();
+        instants
+    }
+
+    /// The same at other times: `moved` says when what happened at an instant happens instead, and keeps their order.
+    pub(crate) fn retimed<Settings: Clone>(
+        &self,
+        plan: &Plan<Settings>,
+        moved: impl Fn(u64) -> u64,
+    ) -> (Plan<Settings>, Self) {
+        let mut script = self.clone();
+        for step in &mut script.steps {
+            // A write takes as long as from one to the other.
+            let at_ns = step.at_ns;
+            step.writes_ns.iter_mut().for_each(|for_ns| *for_ns = moved(at_ns + *for_ns) - moved(at_ns));
+            match &mut step.cause {
+                Cause::Request { asked_ns, .. } => *asked_ns = moved(*asked_ns),
+                Cause::Fault(fault) => {
+                    let ends_ns = at_ns.saturating_add(fault.lasts_ns());
+                    fault.set_lasts_ns(moved(ends_ns).saturating_sub(moved(at_ns)));
+                }
+                _ => {}
+            }
+            step.at_ns = moved(at_ns);
+        }
+        (script.planned(plan), script)
+    }
+
+    /// The decisions of which this script is the run.
+    pub(crate) fn decisions<Settings>(&self, plan: &Plan<Settings>) -> Decisions {
+        let mut values = BTreeMap::new();
+        let (mut timers, mut writes, mut crashes) = ([0; MAX_NODES], [0; MAX_NODES], [0; MAX_NODES]);
+        let mut links: BTreeMap<(NodeId, NodeId, u8), u32> = BTreeMap::new();
+        // The number of each message that a step sent.
+        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(self.steps.len());
+        let next = |count: &mut u32| std::mem::replace(count, *count + 1);
+        let has_disk_time = plan.disk.write_ns != (0, 0)
+            || plan.faults.iter().any(|timed| matches!(timed.fault, Fault::SlowDisk { .. }));
+        for step in &self.steps {
+            let node = step.node;
+            match step.cause {
+                Cause::Timer => {
+                    values.insert(Key::Timer { node, number: next(&mut timers[node.index()]) }, step.at_ns);
+                }
+                Cause::Message { step: parent, sent } => {
+                    let (to, kind) = self.steps[parent].sent[sent];
+                    let message = Message { from: self.steps[parent].node, to, kind, number: numbers[parent][sent] };
+                    let latency_ns = step.at_ns - self.steps[parent].at_ns;
+                    let is_first = !values.contains_key(&Key::Latency(message));
+                    let key = if is_first { Key::Latency(message) } else { Key::Again(message) };
+                    values.insert(key, latency_ns);
+                }
+                Cause::Request { id, asked_ns, answer_ns } => {
+                    let request = Request { client: id.client, number: id.number };
+                    values.insert(Key::Asks(request), asked_ns);
+                    values.insert(Key::Target(request), u64::from(node.0) + 1);
+                    values.insert(Key::Request(request), step.at_ns - asked_ns);
+                    if let Some(answer_ns) = answer_ns {
+                        values.insert(Key::Answer(request), answer_ns);
+                    }
+                }
+                Cause::Written { .. } | Cause::Operation(_) | Cause::Fault(_) => {}
+            }
+            let count = |&(to, kind): &(NodeId, u8)| next(links.entry((node, to, kind)).or_default());
+            numbers.push(step.sent.iter().map(count).collect());
+            for write_ns in &step.writes_ns {
+                let number = next(&mut writes[node.index()]);
+                if has_disk_time {
+                    values.insert(Key::Disk { node, number }, *write_ns);
+                }
+            }
+            for (node, kept) in &step.crashes {
+                values.insert(Key::Crash { node: *node, number: next(&mut crashes[node.index()]) }, *kept);
+            }
+        }
+        Decisions { otherwise: Otherwise::Nothing, values }
+    }
+}

@@ -1,0 +1,312 @@
+//! Runs by a tape, and what becomes a tape: which decisions are taken otherwise than the seed has it, and what happened
+//! because of what.
+//!
+//! A run without a tape pays a look at an empty box, here and there.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use super::World;
+use super::event::Event;
+use super::host::NEVER;
+use crate::choices::Choices;
+use crate::fault::Fault;
+use crate::network::Arrivals;
+use crate::node::{MAX_NODES, NodeId};
+use crate::operation::Operation;
+use crate::plan::{Clients, DiskPlan, Plan, PlanError};
+use crate::shrink::script::{Cause, Script, Step};
+use crate::subject::{RequestId, Subject};
+use crate::tape::{Decisions, Key, Message, Otherwise, Request};
+
+/// A run by a tape, and what it has done so far.
+#[derive(Clone, Debug)]
+pub(super) struct Taping {
+    decisions: Arc<Decisions>,
+    /// How many decisions of each kind have been taken.
+    timers: [u32; MAX_NODES],
+    writes: [u32; MAX_NODES],
+    crashes: [u32; MAX_NODES],
+    links: BTreeMap<(NodeId, NodeId, u8), u32>,
+    script: Script,
+    /// Whether the step under way is one of a node, and so the one that sends.
+    is_in_step: bool,
+    /// Which step sent a message on its way, and the how-manieth of what that sent it is; by its place in the mail.
+    letters: BTreeMap<u32, (usize, usize)>,
+    /// The steps that started the writes under way.
+    writing: [VecDeque<usize>; MAX_NODES],
+    /// When each request was asked, and the step in which it arrived.
+    asked_ns: BTreeMap<RequestId, u64>,
+    arrived: BTreeMap<RequestId, usize>,
+}
+
+impl Taping {
+    fn new(decisions: Arc<Decisions>) -> Self {
+        Self {
+            decisions,
+            timers: [0; MAX_NODES],
+            writes: [0; MAX_NODES],
+            crashes: [0; MAX_NODES],
+            links: BTreeMap::new(),
+            script: Script::default(),
+            is_in_step: false,
+            letters: BTreeMap::new(),
+            writing: std::array::from_fn(|_| VecDeque::new()),
+            asked_ns: BTreeMap::new(),
+            arrived: BTreeMap::new(),
+        }
+    }
+
+    fn value(&self, key: Key) -> Option<u64> {
+        self.decisions.values.get(&key).copied()
+    }
+
+    fn is_nothing_else(&self) -> bool {
+        self.decisions.otherwise == Otherwise::Nothing
+    }
+
+    fn begin(&mut self, at_ns: u64, node: NodeId, cause: Cause) {
+        self.script.steps.push(Step::new(at_ns, node, cause));
+        self.is_in_step = true;
+    }
+
+    fn step(&mut self) -> Option<&mut Step> {
+        if self.is_in_step { self.script.steps.last_mut() } else { None }
+    }
+
+    /// When the next deadline of `node` is noticed that is due at `due_ns`.
+    pub(super) fn alarm_ns(&self, node: NodeId, due_ns: u64) -> u64 {
+        let key = Key::Timer { node, number: self.timers[node.index()] };
+        match self.value(key) {
+            Some(not_before_ns) => due_ns.max(not_before_ns),
+            None if self.is_nothing_else() => NEVER,
+            None => due_ns,
+        }
+    }
+
+    pub(super) fn noticed(&mut self, at_ns: u64, node: NodeId) {
+        self.timers[node.index()] += 1;
+        self.begin(at_ns, node, Cause::Timer);
+    }
+
+    /// When a message arrives, of which the seed says `drawn`, and `median_ns` is the usual time.
+    pub(super) fn sent(
+        &mut self,
+        (from, to, kind): (NodeId, NodeId, u8),
+        drawn: Arrivals,
+        median_ns: u64,
+        is_healed: bool,
+    ) -> Arrivals {
+        let count = self.links.entry((from, to, kind)).or_default();
+        let number = std::mem::replace(count, *count + 1);
+        if let Some(step) = self.step() {
+            step.sent.push((to, kind));
+        }
+        let message = Message { from, to, kind, number };
+        let otherwise = match self.decisions.otherwise {
+            Otherwise::Nothing if !is_healed => Arrivals::default(),
+            Otherwise::Benign => Arrivals { first_ns: Some(median_ns), ..Arrivals::default() },
+            Otherwise::Seed | Otherwise::Nothing => drawn,
+        };
+        let again_ns = self.value(Key::Again(message));
+        match (self.value(Key::Latency(message)), self.value(Key::Loss(message))) {
+            (Some(latency_ns), _) => Arrivals { first_ns: Some(latency_ns), again_ns, stale_ns: None },
+            (None, Some(1)) => Arrivals::default(),
+            (None, lost) => Arrivals {
+                first_ns: otherwise.first_ns.or(lost.map(|_| median_ns)),
+                again_ns: again_ns.or(otherwise.again_ns),
+                ..otherwise
+            },
+        }
+    }
+
+    /// A message that the step under way has sent last lies there in the mail.
+    pub(super) fn posted(&mut self, place: u32) {
+        if let (true, Some(step)) = (self.is_in_step, self.script.steps.last()) {
+            self.letters.insert(place, (self.script.steps.len() - 1, step.sent.len() - 1));
+        }
+    }
+
+    pub(super) fn delivered(&mut self, at_ns: u64, node: NodeId, place: u32) {
+        if let Some((step, sent)) = self.letters.remove(&place) {
+            self.begin(at_ns, node, Cause::Message { step, sent });
+        }
+    }
+
+    /// How long the next write of `node` takes, of which the seed says `drawn_ns`.
+    pub(super) fn write_ns(&mut self, node: NodeId, drawn_ns: u64, disk: DiskPlan) -> u64 {
+        let count = &mut self.writes[node.index()];
+        let number = std::mem::replace(count, *count + 1);
+        let otherwise = match self.decisions.otherwise {
+            Otherwise::Seed => drawn_ns,
+            Otherwise::Benign | Otherwise::Nothing => disk.write_ns.0.midpoint(disk.write_ns.1),
+        };
+        let write_ns = self.value(Key::Disk { node, number }).unwrap_or(otherwise);
+        if let Some(step) = self.step() {
+            step.writes_ns.push(write_ns);
+        }
+        write_ns
+    }
+
+    pub(super) fn writes(&mut self, node: NodeId) {
+        self.writing[node.index()].push_back(self.script.steps.len().saturating_sub(1));
+    }
+
+    pub(super) fn written(&mut self, at_ns: u64, node: NodeId) {
+        if let Some(step) = self.writing[node.index()].pop_front() {
+            self.begin(at_ns, node, Cause::Written { step });
+        }
+    }
+
+    /// What a crash leaves, of which the seed says `drawn`, and `most` would be all.
+    pub(super) fn left(&mut self, node: NodeId, drawn: u64, most: u64) -> u64 {
+        let count = &mut self.crashes[node.index()];
+        let number = std::mem::replace(count, *count + 1);
+        let otherwise = if self.decisions.otherwise == Otherwise::Seed { drawn } else { most };
+        let left = self.value(Key::Crash { node, number }).unwrap_or(otherwise).min(most);
+        if let Some(step) = self.step() {
+            step.crashes.push((node, left));
+        }
+        left
+    }
+
+    pub(super) fn crashed(&mut self, node: NodeId) {
+        self.writing[node.index()].clear();
+    }
+
+    /// The request of `client` that the tape has after `number`, or from it on, and when it is asked.
+    fn next_request(&self, client: u16, from: u32) -> Option<(u32, u64)> {
+        let range = Key::Asks(Request { client, number: from })..=Key::Asks(Request { client, number: u32::MAX });
+        let (key, at_ns) = self.decisions.values.range(range).next()?;
+        if let Key::Asks(Request { number, .. }) = key { Some((*number, *at_ns)) } else { None }
+    }
+
+    /// Whether clients ask for what the tape has, and for nothing else.
+    pub(super) fn has_all_requests(&self) -> bool {
+        self.is_nothing_else()
+    }
+
+    pub(super) fn asks(&mut self, at_ns: u64, id: RequestId, drawn: NodeId, nodes: u8) -> NodeId {
+        self.asked_ns.insert(id, at_ns);
+        let target = self.value(Key::Target(request(id)));
+        target.and_then(|number| u8::try_from(number).ok()?.checked_sub(1)).map_or(drawn, NodeId).min(NodeId(nodes - 1))
+    }
+
+    /// How long a request travels, or an answer, of which the seed says `drawn`.
+    pub(super) fn travels(
+        &mut self,
+        id: RequestId,
+        is_answer: bool,
+        drawn: Option<u64>,
+        median_ns: u64,
+        is_healed: bool,
+    ) -> Option<u64> {
+        let key = if is_answer { Key::Answer(request(id)) } else { Key::Request(request(id)) };
+        let otherwise = match self.decisions.otherwise {
+            Otherwise::Nothing if !is_healed => None,
+            Otherwise::Benign => Some(median_ns),
+            Otherwise::Seed | Otherwise::Nothing => drawn,
+        };
+        let travels_ns = self.value(key).or(otherwise);
+        if let (true, Some(step)) = (is_answer, self.arrived.get(&id))
+            && let Cause::Request { answer_ns, .. } = &mut self.script.steps[*step].cause
+        {
+            *answer_ns = travels_ns;
+        }
+        travels_ns
+    }
+
+    pub(super) fn arrived(&mut self, at_ns: u64, node: NodeId, id: RequestId) {
+        let asked_ns = self.asked_ns.get(&id).copied().unwrap_or(at_ns);
+        self.begin(at_ns, node, Cause::Request { id, asked_ns, answer_ns: None });
+        self.arrived.insert(id, self.script.steps.len() - 1);
+    }
+
+    pub(super) fn operation(&mut self, at_ns: u64, node: NodeId, operation: Operation) {
+        self.begin(at_ns, node, Cause::Operation(operation));
+    }
+
+    pub(super) fn fault(&mut self, at_ns: u64, fault: Fault) {
+        self.begin(at_ns, NodeId(0), Cause::Fault(fault));
+    }
+
+    /// The event is over, and so is its step.
+    pub(super) fn end_event(&mut self) {
+        self.is_in_step = false;
+    }
+}
+
+fn request(RequestId { client, number }: RequestId) -> Request {
+    Request { client, number }
+}
+
+impl<S: Subject> World<S> {
+    /// The world of `seed` with `plan`, in which `decisions` are taken as they say.
+    ///
+    /// # Errors
+    /// Where the plan makes no sense.
+    pub fn taped(plan: Plan<S::Settings>, seed: u64, decisions: Arc<Decisions>) -> Result<Self, PlanError> {
+        let mut choices = Choices::new(seed);
+        // In the healed phase timers must differ by more than a little: two candidates would meet for ever.
+        if decisions.otherwise == Otherwise::Nothing && plan.heal.is_none() {
+            choices = choices.with_small_jitter();
+        }
+        Self::with_choices(plan, choices, Some(Box::new(Taping::new(decisions))))
+    }
+
+    /// What the run did, where it has a tape.
+    pub(crate) fn take_script(&mut self) -> Script {
+        self.taping.as_mut().map(|taping| std::mem::take(&mut taping.script)).unwrap_or_default()
+    }
+
+    /// Wakes each client when the tape first has it ask for something.
+    pub(super) fn schedule_taped_requests(&mut self) {
+        for client in 0..self.clients.len() as u16 {
+            self.schedule_taped_request(client, 0);
+        }
+    }
+
+    fn schedule_taped_request(&mut self, client: u16, from: u32) {
+        let next = self.taping.as_ref().and_then(|taping| taping.next_request(client, from));
+        if let Some((_, at_ns)) = next {
+            self.queue.push(at_ns.max(self.now_ns), Event::ClientWakes { client });
+        }
+    }
+
+    /// A client asks for what the tape has next; what the seed has before it is drawn, and not asked for.
+    pub(super) fn taped_client_wakes(&mut self, client: u16) {
+        let place = usize::from(client);
+        let asked = self.clients[place].requests();
+        let Some((number, _)) = self.taping.as_ref().and_then(|taping| taping.next_request(client, asked)) else {
+            return;
+        };
+        for _ in asked..number {
+            let id = self.clients[place].begin();
+            let _ = self.draw_command(id);
+            self.draw_thought(client);
+        }
+        self.schedule_taped_request(client, number + 1);
+    }
+
+    /// What is drawn between two requests is drawn, though the tape decides.
+    pub(super) fn draw_thought(&mut self, client: u16) {
+        if let Clients::Closed { think_ns, .. } = self.plan.clients {
+            let _ = self.clients[usize::from(client)].choice.within(think_ns);
+        }
+    }
+
+    /// From here on deadlines are noticed when they are due.
+    pub(super) fn rearm(&mut self) {
+        if let Some(taping) = &mut self.taping {
+            taping.script.until_healed = Some(taping.script.steps.len());
+        }
+        for node in NodeId::all(self.plan.nodes) {
+            if self.paused.contains(node) {
+                continue;
+            }
+            if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
+                self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
+            }
+        }
+    }
+}
