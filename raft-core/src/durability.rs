@@ -5,6 +5,7 @@
 //! own disk; `Raft::persisted` judges what was withheld again when a write completes.
 
 use alloc::collections::VecDeque;
+use core::hash::{Hash, Hasher};
 
 use crate::ids::{LogIndex, Sequence, TermAndVote};
 use crate::time::Time;
@@ -20,11 +21,19 @@ pub(crate) struct Durability {
 }
 
 /// What will be durable once a write completes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Write {
     term_and_vote: TermAndVote,
     index: LogIndex,
     submitted_at: Time,
+}
+
+/// How many writes there have been makes no difference: their numbers are left out.
+impl Hash for Durability {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Self { last_submitted: _, last_completed: _, in_flight, term_and_vote, index } = self;
+        (in_flight, term_and_vote, index).hash(hasher);
+    }
 }
 
 impl Durability {

@@ -9,7 +9,7 @@ use crate::ids::Term;
 use crate::membership::Membership;
 
 /// One entry of the log. Its index is its place: see [`Log`](crate::Log).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Entry<P> {
     /// The term of the leader that created it.
@@ -19,7 +19,7 @@ pub struct Entry<P> {
 }
 
 /// What an entry carries.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Payload<P> {
     /// Nothing: the first entry of a leader's term, which lets it commit what its predecessors left (§8).

@@ -96,7 +96,7 @@ impl LogPosition {
 }
 
 /// What a vote is worth after a crash: the latest term seen, and who got the vote in it (Figure 2).
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct TermAndVote {
     /// The latest term this server has seen.

@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::hash::{Hash, Hasher};
 
 use rand_chacha::rand_core::Rng;
 
@@ -40,7 +41,7 @@ pub(crate) struct Leader {
     reached: Vec<u64>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct FollowerOfMine {
     pub(crate) id: NodeId,
     /// `None` for a server that has been removed and is told so.
@@ -53,7 +54,7 @@ pub(crate) struct FollowerOfMine {
 }
 
 /// A round of catching up (dissertation §4.2.1): until the learner has what the leader had when the round began.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct CatchUp {
     pub(crate) target: LogIndex,
     pub(crate) began: Time,
@@ -61,7 +62,7 @@ pub(crate) struct CatchUp {
 
 /// The rounds of a leader's term. Every message to a follower carries the latest, so that an answer tells how recently
 /// the follower still recognised this leader.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct Rounds {
     last: Round,
     /// When the latest ones began, the last of them at the end.
@@ -88,6 +89,29 @@ impl Rounds {
         let from_end = usize::try_from(self.last.0.checked_sub(round.0)?).ok()?;
         let place = self.began.len().checked_sub(from_end + 1)?;
         self.began.get(place).copied()
+    }
+}
+
+/// The room for arithmetic is no part of a leader's state.
+impl Hash for Leader {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Self {
+            followers,
+            own_role,
+            is_joint,
+            term_start,
+            uncommitted_bytes,
+            rounds,
+            reads,
+            transfer,
+            has_sent_timeout_now,
+            has_offered_leadership,
+            heartbeat_deadline: _,
+            review_deadline: _,
+            reached: _,
+        } = self;
+        (followers, own_role, is_joint, term_start, uncommitted_bytes).hash(hasher);
+        (rounds, reads, transfer, has_sent_timeout_now, has_offered_leadership).hash(hasher);
     }
 }
 

@@ -103,6 +103,7 @@ mod durability;
 mod effect;
 mod election;
 mod entry;
+mod fingerprint;
 mod ids;
 mod input;
 mod leadership;

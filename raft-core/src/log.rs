@@ -8,7 +8,7 @@ use crate::ids::{LogIndex, LogPosition, Term};
 
 /// The log from its base on: what comes up to the base is compacted into a snapshot (§7). Reading is public; only the
 /// core writes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub struct Log<P> {
     base: LogPosition,
     /// Entries that are compacted and not given back to the allocator yet come first.

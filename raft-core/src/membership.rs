@@ -12,7 +12,7 @@ use crate::ids::{LogIndex, NodeId};
 /// The members of a cluster and what each of them is.
 ///
 /// The empty membership, [`Membership::default`], is that of a node that waits to be added to a running cluster.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(try_from = "Vec<Member>", into = "Vec<Member>"))]
 pub struct Membership {
@@ -21,7 +21,7 @@ pub struct Membership {
 }
 
 /// One server of the cluster.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Member {
     /// Which.
@@ -31,7 +31,7 @@ pub struct Member {
 }
 
 /// What a member is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum MemberRole {
     /// Votes; in a joint configuration, in both halves.
@@ -285,7 +285,7 @@ impl MemberRole {
 }
 
 /// The memberships that the log holds: a server uses the latest in its log, committed or not (§4.1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Memberships {
     /// By index; the first stands for everything up to it, and is never truncated.
     known: Vec<(LogIndex, Arc<Membership>)>,

@@ -11,7 +11,7 @@ use crate::time::Time;
 /// One follower, as its leader sees it.
 ///
 /// `match_index < next_index` always: what is known to match is never sent again.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Progress {
     match_index: LogIndex,
     next_index: LogIndex,
@@ -28,7 +28,7 @@ pub struct Progress {
 }
 
 /// How a follower is brought up to date.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Flow {
     /// Looking for where the logs meet, one append at a time.
     Probe {
@@ -44,7 +44,7 @@ pub enum Flow {
 }
 
 /// The appends on their way to a follower.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct InFlight {
     /// The last entry of each, and its bytes.
     appends: VecDeque<(LogIndex, u64)>,
@@ -52,7 +52,7 @@ pub struct InFlight {
 }
 
 /// A snapshot on its way to a follower.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct SnapshotTransfer {
     pub(crate) snapshot: Arc<Snapshot>,
     /// How many bytes are durable on the follower, and how many have been sent.
@@ -68,7 +68,7 @@ pub struct SnapshotTransfer {
 }
 
 /// Whether one part of a snapshot is to be sent again ahead of its turn.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 enum Repeat {
     NotNeeded,
     Due,

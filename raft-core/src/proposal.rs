@@ -15,7 +15,7 @@ use crate::raft::{Raft, Role};
 ///
 /// It stays here when the node is deposed, and even when its entry is truncated: another server may
 /// still bring the entry back (Figure 8). What is committed at its index decides.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct OpenProposal {
     index: LogIndex,
     term: Term,
@@ -23,7 +23,7 @@ pub(crate) struct OpenProposal {
 }
 
 /// The open proposals.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct OpenProposals {
     by_index: VecDeque<OpenProposal>,
     /// The term of the last entry applied.

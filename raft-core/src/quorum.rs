@@ -19,7 +19,7 @@ pub(crate) enum VoteResult {
 }
 
 /// The votes of one election. Each node counts once, however often its reply arrives.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct Tally {
     granted: Vec<NodeId>,
     refused: Vec<NodeId>,

@@ -65,7 +65,7 @@ pub struct Raft<P, R = ChaCha8Rng> {
     pub(crate) staged: Option<Staged>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) enum Role {
     Follower(Follower),
     PreCandidate(PreCandidate),
@@ -73,7 +73,7 @@ pub(crate) enum Role {
     Leader(Leader),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Follower {
     pub(crate) leader: Option<NodeId>,
     pub(crate) deadline: Time,
@@ -87,7 +87,7 @@ pub(crate) struct Follower {
     pub(crate) round: Round,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct PreCandidate {
     pub(crate) deadline: Time,
     pub(crate) votes: Tally,
@@ -95,7 +95,7 @@ pub(crate) struct PreCandidate {
     pub(crate) matched: LogIndex,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Candidate {
     pub(crate) deadline: Time,
     pub(crate) votes: Tally,

@@ -15,7 +15,7 @@ use crate::raft::{Raft, Role};
 use crate::time::Time;
 
 /// The reads of this node's own clients, in whatever role it is.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct Reads {
     /// Vouched for by the leader, and waiting for the state machine to get there.
     ready: VecDeque<(ReadId, LogIndex)>,
@@ -26,7 +26,7 @@ pub(crate) struct Reads {
     last_number: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Forwarded {
     number: u64,
     id: ReadId,
@@ -36,10 +36,10 @@ struct Forwarded {
 }
 
 /// The reads that wait for a leader to be sure of itself, in the order in which they came.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct LeaderReads(VecDeque<WaitingRead>);
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct WaitingRead {
     origin: ReadOrigin,
     /// What was committed when the read arrived. `None` before this leader has committed anything: then it does not
@@ -50,7 +50,7 @@ struct WaitingRead {
     deadline: Time,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 enum ReadOrigin {
     Here(ReadId),
     Follower { id: NodeId, number: u64 },

@@ -6,7 +6,7 @@ use crate::ids::LogPosition;
 use crate::membership::Membership;
 
 /// A snapshot of the state machine: all that its bytes need for company.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Snapshot {
     /// The last entry that it contains.
@@ -29,7 +29,7 @@ impl Snapshot {
 }
 
 /// Which snapshot.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SnapshotId {
     /// The last entry that it contains.

@@ -16,7 +16,7 @@ use crate::raft::{Raft, Role};
 use crate::snapshot::{Snapshot, SnapshotId};
 
 /// A snapshot on its way here: how much of it has come, and how much of that is durable.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Staged {
     snapshot: Arc<Snapshot>,
     /// The term of the leader that sends it.

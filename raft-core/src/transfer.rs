@@ -14,7 +14,7 @@ use crate::time::Time;
 
 /// A transfer that is under way. Meanwhile the leader takes no proposals, so that the target can catch up, and no changes of
 /// membership, so that it stays a voter.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 pub(crate) struct Transfer {
     pub(crate) to: NodeId,
     pub(crate) deadline: Time,

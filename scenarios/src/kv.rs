@@ -6,7 +6,7 @@ use std::fmt;
 use sim::{Access, RequestId};
 
 /// A value: up to 16 bytes of text, stored in place, so that a command is copied as quickly as a number.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Value([u8; Self::LONGEST]);
 
 impl Value {
@@ -83,7 +83,7 @@ impl fmt::Display for Value {
 }
 
 /// How a client reads without writing to the log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum ReadPath {
     /// The leader asks a quorum whether it still leads.
     ReadIndex,
@@ -92,7 +92,7 @@ pub enum ReadPath {
 }
 
 /// What a client wants of one key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Verb {
     /// Sets the value.
     Insert(Value),
@@ -107,7 +107,7 @@ pub enum Verb {
 }
 
 /// What a client asks for. The request is part of the command: two clients that want the same are two commands.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Command {
     /// Whose request this is.
     pub request: RequestId,

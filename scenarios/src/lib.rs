@@ -4,6 +4,7 @@
 
 pub mod catalogue;
 pub mod cluster_files;
+pub mod explored;
 pub mod kv;
 pub mod kvstore_go;
 pub mod raft_core_subject;

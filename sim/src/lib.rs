@@ -32,6 +32,7 @@
 
 pub mod checkers;
 pub mod choices;
+pub mod engine;
 pub mod environment;
 pub mod linearizability;
 pub mod queue;
@@ -43,7 +44,6 @@ mod campaign;
 mod clients;
 mod clock;
 mod coverage;
-mod engine;
 mod failure;
 mod fault;
 mod faults;
@@ -68,7 +68,7 @@ pub use blocks::Blocks;
 pub use campaign::{Campaign, CampaignReport};
 pub use choices::Choice;
 pub use coverage::{RUNS_THAT_MEET_ALL, never_met};
-pub use engine::{Engine, Pct};
+pub use engine::{Engine, Explorable, Pct, explore};
 pub use failure::{Failure, FailureKind, Violation};
 pub use fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger};
 pub use faults::{FaultClass, FaultCounts};

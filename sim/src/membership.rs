@@ -21,7 +21,7 @@ use crate::node::{NodeId, NodeSet};
 /// let joint = Membership { voters: n1, outgoing: of_three.voters, learners: NodeSet::default() };
 /// assert!(joint.is_quorum(n1.union(n2)) && !joint.is_quorum(n1) && !joint.is_quorum(n2.union(n3)));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 pub struct Membership {
     /// Who votes.
     pub voters: NodeSet,

@@ -41,7 +41,7 @@ impl fmt::Debug for NodeId {
 }
 
 /// A set of nodes, as bits.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, Hash)]
 pub struct NodeSet(pub u8);
 
 impl NodeSet {

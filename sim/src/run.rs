@@ -163,7 +163,7 @@ thread_local! {
 }
 
 /// Runs `action`; where it panics, nothing is printed and the message comes back with its place.
-fn catch_panic(action: impl FnOnce()) -> Result<(), String> {
+pub(crate) fn catch_panic(action: impl FnOnce()) -> Result<(), String> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let others = panic::take_hook();

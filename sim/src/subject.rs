@@ -279,7 +279,7 @@ pub trait Outputs<S: Subject> {
 }
 
 /// The role of a Raft node.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Answers leaders and candidates.
@@ -292,7 +292,7 @@ pub enum Role {
 }
 
 /// The term a node is in, and its vote there.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct TermAndVote {
     /// The latest term the node has seen.
     pub term: u64,
@@ -301,7 +301,7 @@ pub struct TermAndVote {
 }
 
 /// What a Raft node shows to the checkers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Observation {
     /// Its term and vote, in memory.
     pub term_and_vote: TermAndVote,
@@ -327,7 +327,7 @@ pub struct Observation {
 }
 
 /// What a client's command does to a map from keys to values.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub enum Access {
     /// Sets the value of a key; `None`: removes it.
     Write {
@@ -347,7 +347,7 @@ pub enum Access {
 }
 
 /// All that a state machine was given, in order, in one number: a snapshot carries it on.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct AppliedDigest(u64);
 
 impl AppliedDigest {
@@ -370,7 +370,7 @@ impl AppliedDigest {
 }
 
 /// What identifies a log entry: equal for equal entries, and different for different ones but for chance.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct LogEntry {
     /// The term of the leader that created it.
     pub term: u64,

@@ -9,6 +9,7 @@ use scenarios::subjects::SubjectName;
 use sim::environment::parse_seed;
 
 use super::engine::EngineArgs;
+use super::explore::ExploreArgs;
 
 /// Deterministic simulation of Raft clusters: one seed is one whole run.
 #[derive(Parser, Debug)]
@@ -26,6 +27,8 @@ pub(super) enum Verb {
     Replay(ReplayArgs),
     /// Make a failing run as short as it can be, and write it down as a tape
     Shrink(ShrinkArgs),
+    /// Search every run of a small cluster, up to a number of events
+    Explore(ExploreArgs),
     /// Show the scenarios, subjects, fault classes and checkers
     List(ListArgs),
     /// Measure the speed on a fixed workload

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod engine;
 pub(crate) mod exit;
+mod explore;
 mod fuzz;
 mod list;
 mod numbers;
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode,
         Verb::Fuzz(args) => with_subject!(args.target.subject, S => fuzz::run::<S>(&args, &environment)),
         Verb::Replay(args) => replay::run(&args),
         Verb::Shrink(args) => shrink::run(&args, &environment),
+        Verb::Explore(args) => explore::run(&args),
         Verb::List(args) => list::run(&args),
         Verb::Bench(args) => with_subject!(args.subject, S => bench::run::<S>(&args)),
         Verb::Score(args) => score::run(&args),

@@ -1,6 +1,7 @@
 //! `raft-core` under the simulator, with the key-value map on top.
 
 mod disk;
+mod explored;
 mod features;
 mod ids;
 mod plans;

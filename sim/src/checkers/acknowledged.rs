@@ -10,7 +10,7 @@ use crate::subject::{Access, LogEntry, RequestId};
 const NAME: &str = "acknowledged";
 
 /// Remembers what clients wait for and what they were told.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct Acknowledged {
     /// By client, in the order in which they were asked, which is that of their numbers.
     open: Vec<VecDeque<Open>>,
@@ -20,7 +20,7 @@ pub struct Acknowledged {
 }
 
 /// A request without an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Open {
     number: u32,
     digest: u64,

@@ -19,7 +19,7 @@ pub fn durable(node: NodeId, index: u64, last_durable: u64) -> Result<(), Box<Vi
 }
 
 /// Remembers what a state machine has been given after each committed entry.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct Applied {
     after: Vec<AppliedDigest>,
 }

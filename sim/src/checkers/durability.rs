@@ -17,7 +17,7 @@ use crate::subject::Disk;
 const NAME: &str = "durability";
 
 /// Remembers up to where each disk holds the committed log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct Durability {
     held: [u64; MAX_NODES],
     nodes: usize,

@@ -3,7 +3,9 @@
 //! And its cause (§5.2): a leader has the votes of a majority, each of them such that a crash cannot take it back.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
+use crate::engine::fingerprint::unordered;
 use crate::failure::Violation;
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
@@ -15,6 +17,16 @@ const NAME: &str = "election_safety";
 pub struct ElectionSafety {
     leaders: BTreeMap<u64, NodeId>,
     votes: BTreeMap<u64, Vec<(NodeId, NodeSet)>>,
+}
+
+/// In which order candidates got their first votes makes no difference.
+impl Hash for ElectionSafety {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.leaders.hash(hasher);
+        for (term, candidates) in &self.votes {
+            (term, unordered(candidates)).hash(hasher);
+        }
+    }
 }
 
 impl ElectionSafety {

@@ -13,7 +13,7 @@ use crate::subject::LogEntry;
 const NAME: &str = "leader_completeness";
 
 /// Remembers how far each term committed, and where each leader's log ended when it was elected.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct LeaderCompleteness {
     /// term -> the last index committed in it or in an earlier one.
     committed: BTreeMap<u64, u64>,

@@ -13,7 +13,7 @@ use crate::subject::{Access, LogEntry, RequestId};
 const NAME: &str = "linearizable_reads";
 
 /// Remembers every value of every key, and how far clients have seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct LinearizableReads {
     /// The writes that were asked for.
     writes: Writes,
@@ -27,7 +27,7 @@ pub struct LinearizableReads {
 }
 
 /// A read without an answer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Open {
     key: u64,
     /// The floor when it was asked.
@@ -37,7 +37,7 @@ struct Open {
     led: u64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Hash, Debug)]
 struct Write {
     digest: u64,
     key: u64,
@@ -46,7 +46,7 @@ struct Write {
 
 /// Writes, to be found by their digests: every write of a run is, when it is committed. Digests tend to count up, one
 /// sequence a client, and what is committed was asked for a moment ago: it is near the end of its sequence.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 struct Writes {
     /// By the upper half of their digests, in ascending order of these.
     sequences: BTreeMap<u32, Vec<Write>>,

@@ -5,8 +5,10 @@
 //! of the entry before it. That is one look-up for each entry that is appended anywhere.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use crate::blocks::Blocks;
+use crate::engine::fingerprint::unordered;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::LogEntry;
@@ -22,10 +24,20 @@ pub struct LogMatching {
     others: BTreeMap<u64, Vec<Link>>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 struct Link {
     entry: LogEntry,
     previous_term: u64,
+}
+
+/// Which of several entries at one index was seen first makes no difference.
+impl Hash for LogMatching {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        for (index, first) in (1u64..).zip(self.first.iter()) {
+            let others = self.others.get(&index).into_iter().flatten();
+            unordered(others.chain([first])).hash(hasher);
+        }
+    }
 }
 
 impl LogMatching {

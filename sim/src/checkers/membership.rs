@@ -5,6 +5,7 @@
 //! majority of the one meets any of the other, and the next change waits until this one is committed.
 
 use std::collections::BTreeMap;
+use std::hash::{Hash, Hasher};
 
 use crate::failure::Violation;
 use crate::membership::Membership;
@@ -26,7 +27,7 @@ pub struct Memberships {
 }
 
 /// The configurations of one log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 struct Configurations {
     /// What the node started with for the first time.
     first: Option<Membership>,
@@ -51,6 +52,14 @@ impl Configurations {
             before = Some(*now);
         }
         None
+    }
+}
+
+/// How often it has changed makes no difference.
+impl Hash for Memberships {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        let Self { known, nodes, committed, changes: _ } = self;
+        (known, nodes, committed).hash(hasher);
     }
 }
 

@@ -88,7 +88,7 @@ pub const ALL: &[About] = &[
 ];
 
 /// Turns what the world sees into facts for the checkers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Hash, Debug)]
 pub(crate) struct Checkers {
     nodes: Vec<NodeView>,
     /// The configuration of those who say nothing of one.
@@ -110,7 +110,7 @@ pub(crate) struct Checkers {
 }
 
 /// A node as it was last seen.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 struct NodeView {
     seen: Observation,
     log: Vec<LogEntry>,

@@ -9,7 +9,7 @@ use crate::subject::TermAndVote;
 const NAME: &str = "one_vote";
 
 /// Remembers every vote that was given away.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct OneVote {
     given: BTreeMap<(NodeId, u64), NodeId>,
 }

@@ -9,7 +9,7 @@ use crate::node::{MAX_NODES, NodeId, NodeSet};
 const NAME: &str = "progress_order";
 
 /// Remembers what one follower has acknowledged, by term: a deposed leader may hear of it late.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct Acknowledgements {
     /// Terms, ascending, each with the last index acknowledged in it.
     last: Vec<(u64, u64)>,
@@ -52,7 +52,7 @@ impl Acknowledgements {
 }
 
 /// Remembers one leader's view of its followers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct ProgressOrder {
     term: u64,
     match_index: [u64; MAX_NODES],

@@ -10,7 +10,7 @@ use crate::subject::LogEntry;
 const NAME: &str = "state_machine_safety";
 
 /// Remembers the one committed log.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub struct StateMachineSafety {
     committed: Vec<LogEntry>,
     commands: u64,

@@ -4,8 +4,12 @@
 //! ([`Pct`]), which promises a probability for bugs that need a few events in an unlikely order; and in every order up to
 //! a depth, for small clusters.
 
+pub(crate) mod explore;
+pub(crate) mod fingerprint;
 pub(crate) mod priorities;
 
+pub use explore::{Bounds, Explorable, Exploration, Verdict, explore};
+pub use fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 
 /// How the next event of a run is chosen.

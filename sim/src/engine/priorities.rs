@@ -60,14 +60,16 @@ pub(crate) struct Priorities<T> {
 }
 
 impl<T> Priorities<T> {
-    /// Nothing waits. `choice` decides all.
-    pub(crate) fn new(pct: Pct, mut choice: Choice) -> Self {
+    /// Nothing waits but the timers of `nodes`. `choice` decides all.
+    pub(crate) fn new(pct: Pct, nodes: u8, mut choice: Choice) -> Self {
         let change_points = (1..pct.depth).map(|_| Some(choice.below(pct.events))).collect();
-        let mut timers = [Standing { priority: Priority::Late, steps: 0 }; MAX_NODES];
-        for timer in &mut timers {
-            timer.priority = Priority::Drawn(choice.below(u64::MAX));
+        let timers = [Standing { priority: Priority::Late, steps: 0 }; MAX_NODES];
+        let mut priorities =
+            Self { waiting: BTreeMap::new(), timers, choice, change_points, last: None, chosen: 0, chains: 0 };
+        for node in NodeId::all(nodes) {
+            priorities.timers[node.index()].priority = priorities.draw();
         }
-        Self { waiting: BTreeMap::new(), timers, choice, change_points, last: None, chosen: 0, chains: 0 }
+        priorities
     }
 
     /// How many events were chosen.
@@ -167,8 +169,9 @@ impl<T> Priorities<T> {
     /// All that is left is late: it begins anew, in a new order.
     fn next_round(&mut self) {
         for place in 0..MAX_NODES {
+            let is_late = self.timers[place].priority == Priority::Late && self.timers[place].steps > 0;
             self.timers[place].steps = 0;
-            if self.timers[place].priority == Priority::Late {
+            if is_late {
                 self.timers[place].priority = self.draw();
             }
         }

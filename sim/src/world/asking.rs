@@ -77,6 +77,9 @@ impl<S: Subject> World<S> {
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
         self.promises.extend(S::promise(from, to, &message));
         let kind = S::message_kind(&message);
+        if self.is_explored {
+            return self.post(0, from, to, kind, message);
+        }
         let mut arrivals = self.links.route(from, to, kind, &mut self.counts);
         if let Some(taping) = &mut self.taping {
             let (median_ns, is_healed) = (self.plan.network.median_ns(), self.healing.is_some());

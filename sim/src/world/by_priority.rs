@@ -20,10 +20,10 @@ pub(super) struct ByPriority<S: Subject> {
 }
 
 impl<S: Subject> ByPriority<S> {
-    pub(super) fn new(engine: Engine, choices: Choices) -> Option<Box<Self>> {
+    pub(super) fn new(engine: Engine, nodes: u8, choices: Choices) -> Option<Box<Self>> {
         let Engine::Pct(pct) = engine else { return None };
         let choice = choices.of_node(Kind::Schedule, NodeId(0));
-        Some(Box::new(Self { pct, priorities: Priorities::new(pct, choice), planned: Vec::new() }))
+        Some(Box::new(Self { pct, priorities: Priorities::new(pct, nodes, choice), planned: Vec::new() }))
     }
 
     pub(super) fn chains(&self) -> u64 {

@@ -6,6 +6,7 @@ mod by_priority;
 mod clogs;
 mod disks;
 mod event;
+mod exploring;
 mod healing;
 mod host;
 mod injection;
@@ -21,6 +22,7 @@ use asking::Asking;
 use by_priority::ByPriority;
 use clogs::Held;
 use event::Event;
+pub(crate) use exploring::Position;
 use healing::Healing;
 use host::{Alarms, Host, NEVER};
 use mail::{Letter, Mail};
@@ -80,6 +82,8 @@ pub struct World<S: Subject> {
     taping: Option<Box<Taping>>,
     /// What waits, where priorities decide.
     by_priority: Option<Box<ByPriority<S>>>,
+    /// What is sent waits to be chosen, and does not travel.
+    is_explored: bool,
     /// The faults of the plan, each as it strikes.
     faults: Vec<Fault>,
     ambushes: Ambushes,
@@ -146,9 +150,10 @@ impl<S: Subject> World<S> {
             healing: None,
             failure: None,
             taping,
-            by_priority: ByPriority::new(plan.engine, choices),
+            by_priority: ByPriority::new(plan.engine, nodes, choices),
             faults: plan.faults.iter().map(|timed| timed.fault).collect(),
             ambushes: Ambushes::default(),
+            is_explored: false,
             promises: Vec::new(),
             durable_at_once: VecDeque::new(),
             responses: Vec::new(),

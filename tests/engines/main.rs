@@ -1,0 +1,5 @@
+//! The engines: what they promise is so.
+
+mod pct;
+mod search;
+mod toys;
