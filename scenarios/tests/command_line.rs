@@ -232,3 +232,44 @@ fn a_score_names_the_folder_the_bug_or_the_file_that_is_wrong() {
     let against = format!("score --against {}", before.display());
     assert!(complaint(raft_sim(&against)).contains("before.json: invalid type"));
 }
+
+#[test]
+fn a_run_under_priorities_repeats_itself_and_says_what_it_promises() {
+    let fuzz = json("fuzz --engine pct --depth 2 --events 300 --seeds 5..6 --json");
+    let replay = json("replay 5 --engine pct --depth 2 --events 300 --json");
+    assert_eq!(fuzz["trace_hash"], replay["trace_hash"]);
+    assert_ne!(fuzz["trace_hash"], json("replay 5 --json")["trace_hash"]);
+    let text = String::from_utf8(output("fuzz --engine pct --count 3").stdout).expect("text");
+    assert!(text.contains("pct, depth 3") && text.contains("at least 1 in"), "{text}");
+}
+
+#[test]
+fn a_depth_without_priorities_is_refused() {
+    let refused = output("fuzz --depth 3 --count 1");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--depth"));
+}
+
+#[test]
+fn a_search_says_how_far_it_came() {
+    let found = json("explore --depth 4 --json");
+    assert_eq!((&found["verdict"], &found["covered_depth"]), (&Value::from("clean"), &Value::from(4)));
+    assert!(found["states_by_elections"][1].as_u64() > Some(0), "{found}");
+    assert_eq!(found["states"], json("explore --depth 4 --all-orders --json")["states"]);
+    let text = String::from_utf8(output("explore --depth 3 --faults crash=2,loss --commands 1").stdout).expect("text");
+    assert!(text.contains("All runs of up to 3 events: clean"), "{text}");
+}
+
+#[test]
+fn a_search_that_may_not_remember_enough_is_no_clean_one() {
+    let found = output("explore --depth 6 --states 100");
+    assert_eq!(found.status.code(), Some(6));
+    assert!(String::from_utf8_lossy(&found.stdout).contains("UNKNOWN"));
+}
+
+#[test]
+fn a_fault_that_no_search_knows_is_refused() {
+    let refused = output("explore --faults gremlins");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("gremlins"));
+}

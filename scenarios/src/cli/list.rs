@@ -8,7 +8,7 @@ use scenarios::raft_core_subject::RaftCore;
 use scenarios::subjects::{CatalogueSubject, SubjectName};
 use scenarios::with_subject;
 use serde::Serialize;
-use sim::{FaultClass, checkers};
+use sim::{FaultClass, checkers, engine};
 
 use super::args::ListArgs;
 use super::{print, print_json};
@@ -20,6 +20,7 @@ struct Document {
     faults: Vec<Named>,
     features: Vec<Named>,
     checkers: Vec<Named>,
+    engines: Vec<Named>,
 }
 
 #[derive(Serialize)]
@@ -41,11 +42,12 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, String> {
         faults: FaultClass::ALL.iter().map(|class| named(class.name(), class.about())).collect(),
         features: SubjectName::ALL.iter().flat_map(|subject| with_subject!(*subject, S => features::<S>())).collect(),
         checkers: checkers::ALL.iter().map(|checker| named(checker.name, checker.property)).collect(),
+        engines: engine::ALL.iter().map(|(name, about)| named(name, about)).collect(),
     };
     if args.json {
         print_json(&document)?;
     } else {
-        let Document { scenarios, subjects, faults, features, checkers } = &document;
+        let Document { scenarios, subjects, faults, features, checkers, engines } = &document;
         let mut text = String::new();
         for (title, rows) in [
             ("Scenarios", scenarios),
@@ -53,6 +55,7 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, String> {
             ("Fault classes", faults),
             ("Features, counted in every run", features),
             ("Checkers", checkers),
+            ("Engines", engines),
         ] {
             let _ = writeln!(text, "{title}");
             for Named { name, about } in rows {

@@ -187,7 +187,7 @@ impl Search<'_> {
         }
         self.meet(start.fingerprint(&[0; MAX_NODES], None), Move::Operate, start);
         while self.depth < self.bounds.depth {
-            self.descend(0, start.clone(), None, self.depth);
+            self.descend(0, start, None, self.depth);
             match self.end.take() {
                 Some(End::Violated(failure)) => return Verdict::Violated(failure, Vec::new()),
                 Some(End::Full) => return Verdict::Unknown,
@@ -202,9 +202,9 @@ impl Search<'_> {
 
     /// From `position`, which is at `place` in the tree, to the states that lie `left` levels on. The last move happened on
     /// the node `on` alone, if anywhere.
-    fn descend<S: Explorable>(&mut self, place: usize, position: Position<S>, on: Option<NodeId>, left: u32) {
+    fn descend<S: Explorable>(&mut self, place: usize, position: &Position<S>, on: Option<NodeId>, left: u32) {
         if left == 0 {
-            return self.expand(place, &position, on);
+            return self.expand(place, position, on);
         }
         let Branch { first, count, .. } = self.branches[place];
         let followers = first as usize..first as usize + usize::from(count);
@@ -215,7 +215,7 @@ impl Search<'_> {
             let mut next = position.clone();
             next.make(chosen);
             self.path.push(chosen);
-            self.descend(follower, next, on, left - 1);
+            self.descend(follower, &next, on, left - 1);
             if self.end.is_some() {
                 return;
             }

@@ -12,6 +12,13 @@ pub use explore::{Bounds, Explorable, Exploration, Verdict, explore};
 pub use fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 
+/// All engines and what each is for, for those who want to know.
+pub const ALL: &[(&str, &str)] = &[
+    ("time", "the earliest event is next, as in a real cluster; the only one under which liveness is judged"),
+    ("pct", "random priorities, which find a bug of depth d with a probability of at least 1 in chains * events^(d-1)"),
+    ("explore", "a verb of its own: every order in which the events of a small cluster may happen, up to a depth"),
+];
+
 /// How the next event of a run is chosen.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
