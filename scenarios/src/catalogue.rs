@@ -59,9 +59,10 @@ struct Family {
 
 fn drawn() -> Vec<Family> {
     use FaultClass::{
-        Ambush, Bridge, ClientPartition, ClockDrift, Clog, Crash, Duplication, Isolation, Loss, LostLog, LostWrite,
-        OneWayPartition, Partition, Pause, Reordering, Ring, ScatteredCuts, SlowDisk, StaleReplay, SwizzleClog,
-        TornWrite, UnevenLatency,
+        Ambush, BitRot, Bridge, ClientPartition, ClockBackward, ClockDrift, ClockForward, ClockFreeze, Clog, Crash,
+        CrashInWrite, DiskFull, DiskStall, Duplication, IoError, Isolation, Loss, LostLog, LostWrite, LyingSync,
+        OneWayPartition, Partition, Pause, Reordering, Ring, RollingUpgrade, ScatteredCuts, ShuffledRestart, SlowDisk,
+        StaleReplay, SwizzleClog, TornWrite, UnevenLatency, Wipe,
     };
     use OperationClass::{ChangeMembership, TransferLeadership};
     let network = [Loss, Duplication, Reordering, StaleReplay, UnevenLatency];
@@ -86,7 +87,17 @@ fn drawn() -> Vec<Family> {
             about: "leaders come and go: whatever can depose one, and hardly any load",
             nemesis: Nemesis {
                 nodes: vec![(2, 1), (3, 4), (4, 2), (5, 4), (6, 1), (7, 2)],
-                faults: cuts_and(&[Crash, LostWrite, Pause, ClockDrift, Ambush]),
+                faults: cuts_and(&[
+                    Crash,
+                    CrashInWrite,
+                    LostWrite,
+                    Pause,
+                    ClockDrift,
+                    ClockForward,
+                    ClockBackward,
+                    ClockFreeze,
+                    Ambush,
+                ]),
                 clients: (1, 1),
                 ..usual()
             },
@@ -97,7 +108,18 @@ fn drawn() -> Vec<Family> {
             name: "replication",
             about: "a busy log over a bad network and slow disks: batches, windows and bounds of one and of everything",
             nemesis: Nemesis {
-                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, Ambush]),
+                faults: faults(&[
+                    Crash,
+                    CrashInWrite,
+                    RollingUpgrade,
+                    LostWrite,
+                    TornWrite,
+                    SlowDisk,
+                    DiskStall,
+                    IoError,
+                    DiskFull,
+                    Ambush,
+                ]),
                 duration: (15, 30),
                 clients: (4, 12),
                 ..usual()
@@ -136,7 +158,7 @@ fn drawn() -> Vec<Family> {
             about: "members come and go, one by one and through joint configurations, while nodes crash and links fail",
             nemesis: Nemesis {
                 nodes: vec![(2, 1), (3, 3), (4, 3), (5, 6), (6, 3), (7, 3)],
-                faults: cuts_and(&[Crash, LostWrite, TornWrite, Pause, Ambush]),
+                faults: cuts_and(&[Crash, ShuffledRestart, Wipe, LostWrite, TornWrite, Pause, Ambush]),
                 operations: vec![ChangeMembership],
                 operations_ppm: 1_000_000,
                 duration: (30, 60),
@@ -188,10 +210,26 @@ fn drawn() -> Vec<Family> {
             focus: Focus::LostLogs,
         },
         Family {
+            name: "lying_sync",
+            about: "disks that lied about what is durable, until a crash: the server is gone for good, and as long as a quorum of \
+                    the others has everything nothing else may break; a cluster that lost more could lose what it acknowledged",
+            nemesis: Nemesis { faults: cuts_and(&[Crash, LostWrite, LyingSync, Ambush]), ..usual() },
+            features: Some(&[]),
+            focus: Focus::Everything,
+        },
+        Family {
+            name: "bit_rot",
+            about: "records go bad on disks: the server finds out when it starts, refuses, and is gone for good; nothing else may \
+                    break, and would if it went on with what is left",
+            nemesis: Nemesis { faults: faults(&[Partition, Crash, LostWrite, BitRot, Ambush]), ..usual() },
+            features: Some(&[]),
+            focus: Focus::LostLogs,
+        },
+        Family {
             name: "slow_disks",
             about: "disks stall for longer than an election timeout: leaders hand over, and nobody promises too early",
             nemesis: Nemesis {
-                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, Ambush]),
+                faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, DiskStall, Ambush]),
                 clients: (2, 8),
                 ..usual()
             },
@@ -225,7 +263,8 @@ impl Family {
     fn scenario<S: CatalogueSubject>(self, files: Option<&ClusterFiles>) -> Scenario<S> {
         let Self { name, about, mut nemesis, features, focus } = self;
         let is_alone = files.is_some_and(|files| cluster_files::nodes(files) == 1);
-        nemesis.faults.retain(|class| S::meets(*class));
+        let is_wipeable = S::performs(OperationClass::ChangeMembership);
+        nemesis.faults.retain(|class| S::meets(*class) && (*class != FaultClass::Wipe || is_wipeable));
         nemesis.operations.retain(|class| S::performs(*class));
         nemesis.message_kinds = S::MESSAGE_KINDS.len() as u8;
         let most_nodes = files.map_or(sim::MAX_NODES as u8, cluster_files::nodes);
@@ -262,12 +301,20 @@ fn draw_plan<S: CatalogueSubject>(
     // With fewer than two heartbeats in the shortest timeout, whoever leads cannot be expected to stay.
     let keeps_leaders = 2 * heartbeat_ms <= shortest_ms;
     let outside = nemesis.outside.iter().copied().chain(S::lives_with(&settings)).collect();
-    let nemesis = Nemesis { outside, ..nemesis.clone() };
+    let mut nemesis = Nemesis { outside, ..nemesis.clone() };
+    if S::trusts_clocks(&settings) {
+        nemesis.faults.retain(|class| !class.breaks_clocks());
+    }
     let mut plan = nemesis.draw(choice, nodes, settings, (shortest_ms * MS, longest_ms * MS));
     plan.heal = plan.heal.filter(|_| keeps_leaders);
     let catch_up_ns = S::catch_up_ns(&plan);
+    let is_upgraded = plan.faults.iter().any(|timed| matches!(timed.fault, Fault::Upgrade { .. }));
     if let Some(heal) = &mut plan.heal {
         heal.catch_up_ns = catch_up_ns;
+        if is_upgraded {
+            // Some may lack by then what makes a cluster put up with these.
+            heal.outside.retain(|fate| !matches!(fate, Outside::Deaf | Outside::Connected));
+        }
     }
     let drift_ppm = apart_ppm(&plan.clock_drift_ppm);
     S::trust_clocks(&mut plan.settings, drift_ppm);

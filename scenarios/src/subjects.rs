@@ -61,10 +61,10 @@ pub trait CatalogueSubject: Subject + 'static {
     /// The focuses that mean something to it: it takes no part in scenarios of others.
     const FOCUSES: &'static [Focus];
 
-    /// Whether a class of faults can strike it at all.
+    /// Whether a class of faults can strike it at all. As by default, it needs to know nothing of its own for that.
     fn meets(class: FaultClass) -> bool {
-        let _ = class;
-        true
+        // For these it must say what settings may differ, or what rots.
+        !matches!(class, FaultClass::RollingUpgrade | FaultClass::BitRot | FaultClass::LostLog)
     }
 
     /// Whether it knows a class of operations.

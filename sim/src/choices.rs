@@ -45,6 +45,8 @@ pub enum Kind {
     StaleReplay,
     /// Whom a client asks that knows of no leader. Per client.
     ClientTarget,
+    /// With what other settings a node starts again. Per node and incarnation.
+    Upgrade,
 }
 
 /// The decisions under one key, one after the other.
@@ -140,6 +142,11 @@ impl Choices {
         let place = [node.into(), incarnation as u16, (incarnation >> 16) as u16];
         let small_by = if self.has_small_jitter { SMALL_BY } else { 0 };
         Choice { small_by, ..Choice::new(self.seed, Kind::Jitter, place) }
+    }
+
+    /// With what settings this incarnation of `node` starts.
+    pub(crate) fn upgrade(self, node: NodeId, incarnation: u32) -> Choice {
+        Choice::new(self.seed, Kind::Upgrade, [node.into(), incarnation as u16, (incarnation >> 16) as u16])
     }
 
     pub(crate) fn of_node(self, kind: Kind, node: NodeId) -> Choice {

@@ -146,6 +146,85 @@ pub enum Fault {
         /// How long they are down.
         down_ns: u64,
     },
+    /// The nodes crash together, and start again one by one.
+    CrashTogether {
+        /// Which.
+        nodes: NodeSet,
+        /// How long the first is down.
+        down_ns: u64,
+        /// How long after each the next one starts.
+        apart_ns: u64,
+        /// For each node, how many start before it.
+        order: [u8; MAX_NODES],
+    },
+    /// The nodes crash, and start again with other settings, as far as those may differ from node to node.
+    Upgrade {
+        /// Which.
+        nodes: NodeSet,
+        /// How long they are down.
+        down_ns: u64,
+    },
+    /// The node's disk is destroyed. It never starts again under its id: an operator puts a node in its place that belongs
+    /// to nobody yet, and asks for that until it is so.
+    ///
+    /// Strikes only where there is such a node, and where a quorum of the others has all that is committed.
+    Wipe {
+        /// Which.
+        node: NodeId,
+        /// How long after it, and after each time that nobody heard, the operator asks.
+        ask_every_ns: u64,
+    },
+    /// The nodes' clocks are set.
+    StepClock {
+        /// Whose.
+        nodes: NodeSet,
+        /// How far forward; negative: back.
+        by_ns: i64,
+    },
+    /// The nodes' clocks stand still, though the nodes do not.
+    FreezeClock {
+        /// Whose.
+        nodes: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// No write of the nodes completes.
+    StallDisk {
+        /// Which.
+        nodes: NodeSet,
+        /// How long.
+        for_ns: u64,
+    },
+    /// Every write of the nodes fails. Who cannot live with that stops, and starts again when it is over.
+    FailWrites {
+        /// Which.
+        nodes: NodeSet,
+        /// What they are told.
+        error: WriteError,
+        /// How long writes fail.
+        for_ns: u64,
+        /// How long after that the nodes are down that stopped.
+        down_ns: u64,
+    },
+    /// The node's disk says that writes are durable when they are not, and then the node crashes, or earlier by another
+    /// fault. It never starts again under its id.
+    ///
+    /// Loses nothing unless a quorum of the others has all that is committed.
+    LyingSync {
+        /// Which.
+        node: NodeId,
+        /// How long the disk lies.
+        for_ns: u64,
+    },
+    /// The node crashes, and a record on its disk goes bad, which shows when it starts again.
+    ///
+    /// Strikes only where a quorum of the others has all that is committed.
+    BitRot {
+        /// Which.
+        node: NodeId,
+        /// How long it is down.
+        down_ns: u64,
+    },
     /// The nodes stand still.
     Pause {
         /// Which.
@@ -173,6 +252,16 @@ pub enum Fault {
     },
 }
 
+/// What a node is told of a write that failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WriteError {
+    /// EIO: the device failed. What was written may be there in part, or not at all.
+    Io,
+    /// ENOSPC: there is no room. As long as that is so, nothing can be written.
+    Full,
+}
+
 /// Partitions that are no split in two.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -197,8 +286,18 @@ impl Fault {
             | Self::ClientPartition { for_ns, .. }
             | Self::Clog { for_ns, .. }
             | Self::Pause { for_ns, .. }
+            | Self::FreezeClock { for_ns, .. }
+            | Self::StallDisk { for_ns, .. }
+            | Self::LyingSync { for_ns, .. }
             | Self::SlowDisk { for_ns, .. } => for_ns,
-            Self::Crash { down_ns, .. } | Self::LoseLog { down_ns, .. } => down_ns,
+            Self::Crash { down_ns, .. }
+            | Self::CrashTogether { down_ns, .. }
+            | Self::Upgrade { down_ns, .. }
+            | Self::BitRot { down_ns, .. }
+            | Self::LoseLog { down_ns, .. } => down_ns,
+            Self::FailWrites { for_ns, down_ns, .. } => for_ns.saturating_add(down_ns),
+            Self::Wipe { ask_every_ns, .. } => ask_every_ns,
+            Self::StepClock { .. } => 0,
         }
     }
 
@@ -211,8 +310,18 @@ impl Fault {
             | Self::ClientPartition { for_ns, .. }
             | Self::Clog { for_ns, .. }
             | Self::Pause { for_ns, .. }
+            | Self::FreezeClock { for_ns, .. }
+            | Self::StallDisk { for_ns, .. }
+            | Self::LyingSync { for_ns, .. }
             | Self::SlowDisk { for_ns, .. } => *for_ns = lasts_ns,
-            Self::Crash { down_ns, .. } | Self::LoseLog { down_ns, .. } => *down_ns = lasts_ns,
+            Self::Crash { down_ns, .. }
+            | Self::CrashTogether { down_ns, .. }
+            | Self::Upgrade { down_ns, .. }
+            | Self::BitRot { down_ns, .. }
+            | Self::LoseLog { down_ns, .. } => *down_ns = lasts_ns,
+            Self::FailWrites { for_ns, down_ns, .. } => *for_ns = lasts_ns.saturating_sub(*down_ns),
+            Self::Wipe { ask_every_ns, .. } => *ask_every_ns = lasts_ns.max(1),
+            Self::StepClock { .. } => {}
         }
     }
 
@@ -237,10 +346,24 @@ impl Fault {
             Self::ClientPartition { nodes, .. }
             | Self::Crash { nodes, .. }
             | Self::Pause { nodes, .. }
+            | Self::Upgrade { nodes, .. }
+            | Self::StepClock { nodes, .. }
+            | Self::FreezeClock { nodes, .. }
+            | Self::StallDisk { nodes, .. }
+            | Self::FailWrites { nodes, .. }
             | Self::SlowDisk { nodes, .. } => *nodes = sets(*nodes),
-            Self::LoseLog { node, .. } => *node = one(*node),
+            Self::CrashTogether { nodes, order, .. } => {
+                let before = *order;
+                *nodes = sets(*nodes);
+                *order = std::array::from_fn(|node| before.get(from(NodeId(node as u8)).index()).copied().unwrap_or(0));
+            }
+            Self::LoseLog { node, .. }
+            | Self::Wipe { node, .. }
+            | Self::LyingSync { node, .. }
+            | Self::BitRot { node, .. } => *node = one(*node),
         }
     }
+
     /// The same fault, striking `nodes` instead of those that it names, where it is about nodes at all.
     pub(crate) fn aimed_at(self, nodes: NodeSet, all: NodeSet) -> Self {
         let others = all.difference(nodes);
@@ -262,10 +385,24 @@ impl Fault {
                 Self::Clog { from, to, room, is_swizzled, for_ns }
             }
             Self::Crash { down_ns, .. } => Self::Crash { nodes, down_ns },
+            Self::CrashTogether { .. } => self,
+            Self::Upgrade { down_ns, .. } => Self::Upgrade { nodes, down_ns },
+            Self::Wipe { ask_every_ns, .. } => Self::Wipe { node: first, ask_every_ns },
+            Self::StepClock { by_ns, .. } => Self::StepClock { nodes, by_ns },
+            Self::FreezeClock { for_ns, .. } => Self::FreezeClock { nodes, for_ns },
+            Self::StallDisk { for_ns, .. } => Self::StallDisk { nodes, for_ns },
+            Self::FailWrites { error, for_ns, down_ns, .. } => Self::FailWrites { nodes, error, for_ns, down_ns },
+            Self::LyingSync { for_ns, .. } => Self::LyingSync { node: first, for_ns },
+            Self::BitRot { down_ns, .. } => Self::BitRot { node: first, down_ns },
             Self::Pause { for_ns, .. } => Self::Pause { nodes, for_ns },
             Self::LoseLog { down_ns, .. } => Self::LoseLog { node: first, down_ns },
             Self::SlowDisk { extra_ns, for_ns, .. } => Self::SlowDisk { nodes, extra_ns, for_ns },
         }
+    }
+
+    /// Whether clocks do what nobody who trusts their drift expects.
+    pub(crate) fn breaks_clocks(&self) -> bool {
+        matches!(self, Self::StepClock { .. } | Self::FreezeClock { .. })
     }
 
     /// Checks that a cluster of `nodes` can have it.
@@ -273,7 +410,21 @@ impl Fault {
         let all = NodeSet::all(nodes);
         let wrong = |problem| Err(PlanError { field: "faults", problem });
         match *self {
-            Self::LoseLog { node, .. } if !all.contains(node) => wrong(format!("there is no {node}")),
+            Self::LoseLog { node, .. }
+            | Self::Wipe { node, .. }
+            | Self::LyingSync { node, .. }
+            | Self::BitRot { node, .. }
+                if !all.contains(node) =>
+            {
+                wrong(format!("there is no {node}"))
+            }
+            Self::Wipe { ask_every_ns: 0, .. } => wrong("an operator who never waits".to_owned()),
+            Self::StepClock { by_ns, .. } if by_ns.unsigned_abs() > LONGEST_NS => {
+                wrong(format!("{by_ns} is not between -{LONGEST_NS} and {LONGEST_NS}"))
+            }
+            Self::CrashTogether { apart_ns: time_ns, .. } if time_ns > LONGEST_NS => {
+                wrong(format!("{time_ns} is above {LONGEST_NS}"))
+            }
             Self::Clog { room: 0, .. } => wrong("a clogged link that holds nothing is cut".to_owned()),
             Self::SlowDisk { extra_ns: time_ns, .. } if time_ns > LONGEST_NS => {
                 wrong(format!("{time_ns} is above {LONGEST_NS}"))

@@ -53,11 +53,23 @@ classes! {
     ScatteredCuts "scattered_cuts" "any links are cut, each way for itself",
     ClientPartition "client_partition" "clients and some nodes do not hear each other",
     Crash "crash" "a node loses everything but its disk, and starts again later",
+    CrashInWrite "crash_in_write" "a node crashes while a write is under way",
+    ShuffledRestart "shuffled_restart" "nodes crash together, and start again one by one in another order",
+    RollingUpgrade "rolling_upgrade" "a node starts again with other settings than it had",
+    Wipe "wipe" "a node's disk is destroyed, and a new member takes its place under a new id",
     LostWrite "lost_write" "a crash loses writes that were not complete",
     TornWrite "torn_write" "a crash leaves a part of a write that was not complete",
     Pause "pause" "a node stands still for a while, and then goes on as if nothing had happened",
     ClockDrift "clock_drift" "a node's clock runs fast or slow",
+    ClockForward "clock_forward" "a node's clock is set forward",
+    ClockBackward "clock_backward" "a node's clock is set back",
+    ClockFreeze "clock_freeze" "a node's clock stands still, though the node does not",
     SlowDisk "slow_disk" "a node's writes take long for a while",
+    DiskStall "disk_stall" "no write of a node completes for a while",
+    IoError "io_error" "a write fails (EIO), and whoever cannot live with that stops until the disk is well",
+    DiskFull "disk_full" "a write finds no room (ENOSPC), and whoever cannot live with that stops until there is",
+    LyingSync "lying_sync" "a disk lies about what is durable, and a crash shows it: the node is gone (outside Raft's contract)",
+    BitRot "bit_rot" "a record on a disk goes bad, which shows at the next start (outside Raft's contract)",
     LostLog "lost_log" "a node starts again without entries that it had acknowledged (outside Raft's contract)",
     Ambush "ambush" "a fault waits for a write, a message, a commit or a leader, and strikes there and then",
 }
@@ -67,7 +79,13 @@ impl FaultClass {
     /// bug; and of one that is outside the contract, no more strikes than leaves a quorum with everything.
     #[must_use]
     pub fn must_survive(self) -> bool {
-        self != Self::LostLog
+        !matches!(self, Self::LostLog | Self::LyingSync | Self::BitRot)
+    }
+
+    /// Whether it breaks what those assume who trust that clocks drift within bounds, as leases do: no plan may have both.
+    #[must_use]
+    pub fn breaks_clocks(self) -> bool {
+        matches!(self, Self::ClockForward | Self::ClockBackward | Self::ClockFreeze)
     }
 
     /// How many nodes it takes to meet it.
@@ -78,9 +96,21 @@ impl FaultClass {
             StaleReplay, SwizzleClog, UnevenLatency,
         };
         match self {
-            Loss | Duplication | Reordering | StaleReplay | UnevenLatency | Clog | SwizzleClog | Partition
-            | OneWayPartition | Isolation | ScatteredCuts => 2,
+            Loss
+            | Duplication
+            | Reordering
+            | StaleReplay
+            | UnevenLatency
+            | Clog
+            | SwizzleClog
+            | Partition
+            | OneWayPartition
+            | Isolation
+            | ScatteredCuts
+            | FaultClass::ShuffledRestart => 2,
+            // Three of four are left without the one that is gone.
             Bridge => 3,
+            FaultClass::Wipe => 4,
             // Of three, two neighbours are everybody.
             Ring => 4,
             _ => 1,

@@ -39,6 +39,7 @@ pub mod queue;
 pub mod tape;
 pub mod trace;
 
+mod atlas;
 mod blocks;
 mod campaign;
 mod clients;
@@ -70,7 +71,7 @@ pub use choices::Choice;
 pub use coverage::{RUNS_THAT_MEET_ALL, never_met};
 pub use engine::{Engine, Explorable, Pct, explore};
 pub use failure::{Failure, FailureKind, Violation};
-pub use fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger};
+pub use fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError};
 pub use faults::{FaultClass, FaultCounts};
 pub use folder::{FILES, how_far, write_folder};
 pub use heal::{Heal, Outside};

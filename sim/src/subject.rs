@@ -6,6 +6,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::choices::Choice;
+use crate::fault::WriteError;
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::Operation;
@@ -58,6 +59,28 @@ pub trait Subject: Sized {
 
     /// Takes one input at `now_ns` on the node's own clock.
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>);
+
+    /// The oldest write under way has failed, and so has every one started after it. Returns whether the node goes on:
+    /// one that does writes again what it still wants written. One that does not, as by default, has stopped by the book,
+    /// and starts again from its disk once that is well.
+    fn write_failed(&mut self, now_ns: u64, error: WriteError, out: &mut impl Outputs<Self>) -> bool {
+        let _ = (now_ns, error, out);
+        false
+    }
+
+    /// Other settings than `settings` for a node that starts again, of those that may differ from node to node, as in the
+    /// middle of an upgrade; `None`, as by default: there are none.
+    fn upgraded(settings: &Self::Settings, node: NodeId, choice: &mut Choice) -> Option<Self::Settings> {
+        let _ = (settings, node, choice);
+        None
+    }
+
+    /// Whether nodes with these settings trust clocks to drift within bounds, as for leases: then no plan may have clocks
+    /// set or stopped.
+    fn trusts_clocks(settings: &Self::Settings) -> bool {
+        let _ = settings;
+        false
+    }
 
     /// When the node wants to be stepped with [`Input::DeadlineReached`] if nothing happens before, on its own clock.
     fn deadline_ns(&self) -> Option<u64>;
@@ -169,6 +192,13 @@ pub trait Disk: Clone + Default + Debug {
     /// this, as by default, never does.
     fn lose_log_after(&mut self, kept: u64) -> bool {
         let _ = kept;
+        false
+    }
+
+    /// A record of the disk goes bad; `choice` decides which. Returns whether there was one that can; a disk that has none,
+    /// as by default, never rots. A node that finds it refuses to start.
+    fn rot(&mut self, choice: &mut Choice) -> bool {
+        let _ = choice;
         false
     }
 

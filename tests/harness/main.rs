@@ -1,6 +1,7 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
 mod coverage;
+mod faults;
 mod flawed;
 mod hasty_reader;
 mod leases;

@@ -32,9 +32,30 @@ pub struct RaftDisk {
     staged: Option<(Arc<Snapshot>, Vec<u8>)>,
     /// It has lost entries that it had said were durable.
     has_lied: bool,
+    /// The record whose checksum does not match any more.
+    rotten: Option<Record>,
+}
+
+/// What a disk keeps with a checksum of its own.
+#[derive(Clone, Copy, Debug)]
+enum Record {
+    TermAndVote,
+    Snapshot,
+    Entry(u64),
 }
 
 impl RaftDisk {
+    /// Checks every record, as a server does that starts.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let record = match self.rotten {
+            None => return Ok(()),
+            Some(Record::TermAndVote) => "the term and vote".to_owned(),
+            Some(Record::Snapshot) => "the snapshot".to_owned(),
+            Some(Record::Entry(index)) => format!("entry {index}"),
+        };
+        Err(format!("the checksum of {record} does not match"))
+    }
+
     pub(super) fn restored(&self) -> Restored<Command> {
         Restored {
             term_and_vote: self.term_and_vote,
@@ -127,6 +148,19 @@ impl Disk for RaftDisk {
         }
         let is_any = torn.term_and_vote.is_some() || torn.snapshot.is_some() || torn.log.is_some();
         is_any.then_some(Write::Persist(torn))
+    }
+
+    /// Any record alike: the term and vote, the snapshot, and each entry.
+    fn rot(&mut self, choice: &mut Choice) -> bool {
+        let entries = self.entries.iter().count() as u64;
+        let snapshots = u64::from(self.snapshot.is_some());
+        let drawn = choice.below(1 + snapshots + entries);
+        self.rotten = Some(match drawn {
+            0 => Record::TermAndVote,
+            1 if snapshots > 0 => Record::Snapshot,
+            _ => Record::Entry(self.base.index.0 + drawn - snapshots),
+        });
+        true
     }
 
     fn lose_log_after(&mut self, kept: u64) -> bool {

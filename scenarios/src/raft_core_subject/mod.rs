@@ -97,6 +97,7 @@ impl Subject for RaftCore {
     const ONLY_MEMBERS_CAMPAIGN: bool = true;
 
     fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
+        disk.check()?;
         let config = setup.settings.config(&setup);
         let raft =
             Raft::new(&config, disk.restored(), Time(setup.now_ns), setup.jitter).map_err(|error| error.to_string())?;
@@ -144,6 +145,15 @@ impl Subject for RaftCore {
             self.step_core(Time(now_ns), input, out);
             next = self.inputs.pop_front();
         }
+    }
+
+    fn upgraded(settings: &Settings, node: NodeId, choice: &mut Choice) -> Option<Settings> {
+        Some(settings.upgraded(node, choice))
+    }
+
+    /// A lease trusts clocks.
+    fn trusts_clocks(settings: &Settings) -> bool {
+        settings.lease_clock_drift_ppm.is_some()
     }
 
     fn deadline_ns(&self) -> Option<u64> {

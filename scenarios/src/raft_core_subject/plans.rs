@@ -1,6 +1,6 @@
 //! What the catalogue draws for `raft-core`.
 
-use sim::{Choice, NodeSet, OperationClass, Outside, Plan};
+use sim::{Choice, Fault, FaultClass, NodeSet, Operation, OperationClass, Outside, Plan};
 
 use super::{RaftCore, Settings};
 use crate::cluster_files::Timeouts;
@@ -77,16 +77,21 @@ impl CatalogueSubject for RaftCore {
         connected.into_iter().chain(deaf).collect()
     }
 
+    fn meets(_: FaultClass) -> bool {
+        true
+    }
+
     /// How long it takes at most to bring a snapshot over: part by part, each after the one before was acknowledged, and
     /// no more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
     fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
+        let elections_ns = mixed_elections_ns(plan);
         let Settings { snapshots: Some(_), keys, heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings
         else {
-            return 0;
+            return elections_ns;
         };
         let size = Settings::largest_snapshot(keys);
         let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
-        2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
+        elections_ns + 2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
     }
 
     fn trust_clocks(settings: &mut Settings, drift_ppm: u32) {
@@ -98,4 +103,25 @@ impl CatalogueSubject for RaftCore {
 
 fn everyone() -> NodeSet {
     NodeSet::all(sim::MAX_NODES as u8)
+}
+
+/// How long elections may take beside the usual where only some servers ask before they campaign.
+///
+/// A server that does not ask, and cannot win, raises the term at every timeout. Where it goes by a configuration that does not
+/// name the one that can win and asks first, that one hears of a new term only by being refused: for as long as its question
+/// always comes after the other's campaign, which is until their timeouts, drawn anew each time, have carried one past the other.
+/// That is a random walk over one timeout T in steps of the spread d between timeouts: it takes (T/d)^2 timeouts times
+/// some number, and lasts on for 64 times (T/d)^2 once in a million.
+fn mixed_elections_ns(plan: &Plan<Settings>) -> u64 {
+    let changes_members = plan.members != NodeSet::all(plan.nodes)
+        || plan.operations.iter().any(|timed| matches!(timed.operation, Operation::ChangeMembership { .. }));
+    let asking = plan.settings.pre_vote.intersection(NodeSet::all(plan.nodes)).len();
+    let is_upgraded = plan.faults.iter().any(|timed| matches!(timed.fault, Fault::Upgrade { .. }));
+    let is_mixed = is_upgraded || asking > 0 && asking < usize::from(plan.nodes);
+    if !(changes_members && is_mixed) {
+        return 0;
+    }
+    let (shortest_ms, longest_ms) = plan.settings.election_timeout_ms;
+    let spread_ms = (longest_ms - shortest_ms).max(1);
+    64 * longest_ms.pow(3) * MS / spread_ms.pow(2)
 }

@@ -106,6 +106,26 @@ impl Settings {
         }
     }
 
+    /// These, with other values on `node` of all that servers need not agree on: the sizes of what is sent, and the
+    /// features of elections and reads. A lease rests on every follower's silence towards candidates, so that one stays.
+    pub(super) fn upgraded(&self, node: NodeId, choice: &mut Choice) -> Self {
+        let other = Self::draw(choice);
+        let mut toggled = |nodes: NodeSet| if choice.chance_ppm(500_000) { flipped(nodes, node) } else { nodes };
+        let pre_vote = toggled(self.pre_vote);
+        let preferred = toggled(self.preferred);
+        let check_quorum = toggled(self.check_quorum);
+        Self {
+            pre_vote,
+            preferred,
+            check_quorum: if self.lease_clock_drift_ppm.is_some() { self.check_quorum } else { check_quorum },
+            forward_reads: other.forward_reads,
+            append: other.append,
+            in_flight: other.in_flight,
+            max_uncommitted_bytes: other.max_uncommitted_bytes,
+            ..self.clone()
+        }
+    }
+
     /// How many bytes a snapshot of a map of `keys` has at most.
     #[must_use]
     pub fn largest_snapshot(keys: u64) -> u64 {
@@ -152,6 +172,11 @@ fn draw_nodes(choice: &mut Choice) -> NodeSet {
         2 => NodeSet(choice.below(1 << sim::MAX_NODES) as u8),
         _ => everyone_or_nobody(true),
     }
+}
+
+/// The set with `node` in it where it was not, and without it where it was.
+fn flipped(nodes: NodeSet, node: NodeId) -> NodeSet {
+    if nodes.contains(node) { nodes.without(node) } else { nodes.with(node) }
 }
 
 /// Never, at every entry, or now and then.

@@ -532,7 +532,7 @@ impl Checkers {
 
     /// Whether all that `node`'s disk holds is committed, and on the disks of a quorum without it, by all configurations
     /// that count.
-    pub(crate) fn can_do_without(&self, node: NodeId, disks: &[impl Disk]) -> bool {
+    pub(crate) fn can_do_without(&self, without: NodeSet, node: NodeId, disks: &[impl Disk]) -> bool {
         let committed = self.state_machine_safety.log();
         let last = committed.len() as u64;
         // What is not committed yet may soon be, on the strength of what this node said.
@@ -545,9 +545,25 @@ impl Checkers {
             disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
         };
         let all = NodeSet::all(self.nodes.len() as u8);
-        let others = NodeId::all(self.nodes.len() as u8).filter(|other| *other != node);
+        let others = NodeId::all(self.nodes.len() as u8).filter(|other| *other != node && !without.contains(*other));
         let holders = others.filter(holds_all).fold(NodeSet::default(), NodeSet::with);
         self.current_memberships(all).iter().all(|membership| membership.is_quorum(holders))
+    }
+
+    /// The nodes whose disks hold all that is committed.
+    pub(crate) fn holders(&self, disks: &[impl Disk]) -> NodeSet {
+        let committed = self.state_machine_safety.log();
+        let last = committed.len() as u64;
+        let holds_all = |node: &NodeId| {
+            let disk = &disks[node.index()];
+            disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
+        };
+        NodeId::all(self.nodes.len() as u8).filter(holds_all).fold(NodeSet::default(), NodeSet::with)
+    }
+
+    /// Nothing is left of `node`'s disk, and it never starts again.
+    pub(crate) fn disk_gone(&mut self, node: NodeId, disk: &impl Disk) -> Result<(), Box<Violation>> {
+        self.durability.disk_changed(node, 1, disk, &self.state_machine_safety)
     }
 
     /// Changes whenever any node goes by another configuration, or more is committed: what is committed in the place of a

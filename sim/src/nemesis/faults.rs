@@ -1,7 +1,7 @@
 //! What goes wrong at a time, or at a moment of the run.
 
 use crate::choices::Choice;
-use crate::fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, split};
+use crate::fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError, split};
 use crate::faults::FaultClass;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 
@@ -12,6 +12,8 @@ pub(super) struct Draw {
     pub(super) message_kinds: u8,
     /// The longest usual latency.
     pub(super) latency_ns: u64,
+    /// The longest usual write.
+    pub(super) write_ns: u64,
 }
 
 /// Whether the class strikes now and then; all others are properties of the network, the disks and the clocks.
@@ -47,7 +49,10 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
         } else {
             let fault = draw.fault(choice, class);
             let is_waiting = has_ambushes && choice.chance_ppm(750_000);
-            let trigger = is_waiting.then(|| draw.trigger(choice, class));
+            let trigger = match class {
+                FaultClass::CrashInWrite => Some(draw.in_write(choice)),
+                _ => is_waiting.then(|| draw.trigger(choice, class)),
+            };
             faults.push(TimedFault { at_ns, trigger, fault });
         }
         at_ns += choice.within((tempo_ns / 20, longest_gap_ns));
@@ -102,12 +107,50 @@ impl Draw {
             FaultClass::LostLog => {
                 Fault::LoseLog { node: NodeId(choice.below(u64::from(nodes)) as u8), down_ns: lasts_ns / 8 }
             }
+            FaultClass::ShuffledRestart => Fault::CrashTogether {
+                nodes: NodeSet(some_nodes(choice, nodes).0 | choice.below(1 << nodes) as u8),
+                down_ns: lasts_ns / 4,
+                apart_ns: choice.within((0, tempo_ns)),
+                order: order(choice, nodes),
+            },
+            FaultClass::RollingUpgrade => Fault::Upgrade { nodes: one(), down_ns: lasts_ns / 8 },
+            FaultClass::Wipe => Fault::Wipe {
+                node: NodeId(choice.below(u64::from(nodes)) as u8),
+                ask_every_ns: choice.within((tempo_ns / 2, 4 * tempo_ns)),
+            },
+            FaultClass::ClockForward | FaultClass::ClockBackward => {
+                // Whose clock is set back waits until it has caught up: most of the time less than for an election.
+                let is_back = class == FaultClass::ClockBackward;
+                let most_ns = if is_back && choice.chance_ppm(750_000) { tempo_ns / 2 } else { 4 * tempo_ns };
+                let by_ns = choice.within((tempo_ns / 20, most_ns)) as i64;
+                let by_ns = if is_back { -by_ns } else { by_ns };
+                Fault::StepClock { nodes: some_nodes(choice, nodes), by_ns }
+            }
+            FaultClass::ClockFreeze => Fault::FreezeClock { nodes: some_nodes(choice, nodes), for_ns: lasts_ns },
+            FaultClass::DiskStall => Fault::StallDisk { nodes: some_nodes(choice, nodes), for_ns: lasts_ns },
+            FaultClass::IoError | FaultClass::DiskFull => {
+                let error = if class == FaultClass::IoError { WriteError::Io } else { WriteError::Full };
+                let for_ns = if error == WriteError::Io { lasts_ns / 8 } else { lasts_ns };
+                let down_ns = choice.within((0, tempo_ns));
+                Fault::FailWrites { nodes: some_nodes(choice, nodes), error, for_ns, down_ns }
+            }
+            FaultClass::LyingSync => {
+                Fault::LyingSync { node: NodeId(choice.below(u64::from(nodes)) as u8), for_ns: lasts_ns }
+            }
+            FaultClass::BitRot => {
+                Fault::BitRot { node: NodeId(choice.below(u64::from(nodes)) as u8), down_ns: lasts_ns / 8 }
+            }
             FaultClass::SlowDisk => Fault::SlowDisk {
                 nodes: some_nodes(choice, nodes),
                 extra_ns: choice.within((tempo_ns / 20, tempo_ns)),
                 for_ns: lasts_ns,
             },
-            _ => Fault::Crash { nodes: some_nodes(choice, nodes), down_ns: lasts_ns / 2 },
+            _ => {
+                // Now and then it is back before a message of before has arrived.
+                let is_quick = choice.chance_ppm(333_333);
+                let down_ns = if is_quick { choice.within((0, self.latency_ns)) } else { lasts_ns / 2 };
+                Fault::Crash { nodes: some_nodes(choice, nodes), down_ns }
+            }
         }
     }
 
@@ -137,6 +180,13 @@ impl Draw {
         .get(choice.below(5) as usize)
         .unwrap_or(&Aim::There);
         Trigger { moment, nth, after_ns, aim }
+    }
+
+    /// Some write, while it is under way.
+    fn in_write(&self, choice: &mut Choice) -> Trigger {
+        let nth = 1 + choice.below(16) as u32;
+        let after_ns = choice.within((0, self.write_ns));
+        Trigger { moment: Moment::WriteStarts, nth, after_ns, aim: Aim::There }
     }
 
     fn room(&self, choice: &mut Choice) -> u16 {
@@ -184,6 +234,15 @@ fn scattered(choice: &mut Choice, nodes: u8) -> [NodeSet; MAX_NODES] {
         deaf[node.index()] = NodeSet(some).without(node);
     }
     deaf
+}
+
+/// For each node, its place in any order.
+fn order(choice: &mut Choice, nodes: u8) -> [u8; MAX_NODES] {
+    let mut order = [0; MAX_NODES];
+    for (place, node) in (0..).zip(shuffled(choice, &NodeId::all(nodes).collect::<Vec<_>>())) {
+        order[node.index()] = place;
+    }
+    order
 }
 
 /// The same in any order (Fisher and Yates).
@@ -250,7 +309,7 @@ mod tests {
 
     #[test]
     fn swizzled_nodes_are_all_clogged_at_once_before_any_is_released() {
-        let draw = Draw { nodes: 5, tempo_ns: 1_000, message_kinds: 0, latency_ns: 1 };
+        let draw = Draw { nodes: 5, tempo_ns: 1_000, message_kinds: 0, latency_ns: 1, write_ns: 1 };
         for seed in 0..50 {
             let mut faults = Vec::new();
             swizzle(&mut Choices::new(seed).plan(), &draw, 100, &mut faults);

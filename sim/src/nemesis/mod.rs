@@ -15,7 +15,7 @@ use crate::choices::Choice;
 use crate::engine::Engine;
 use crate::faults::FaultClass;
 use crate::heal::{Heal, Outside};
-use crate::node::NodeId;
+use crate::node::{NodeId, NodeSet};
 use crate::operation::OperationClass;
 use crate::plan::{Clients, DiskPlan, Network, Plan};
 
@@ -80,12 +80,22 @@ impl Nemesis {
         let most_drift = if is_on(FaultClass::ClockDrift) { *choice.pick(&[500, 10_000, 100_000]) } else { 0 };
         let clock_drift_ppm = NodeId::all(nodes).map(|_| draw_drift(choice, most_drift)).collect();
         let clients = self.draw_clients(choice, tempo_ns);
-        let draw = Draw { nodes, tempo_ns, message_kinds: self.message_kinds, latency_ns: network.latency_ns.1 };
+        let draw = Draw {
+            nodes,
+            tempo_ns,
+            message_kinds: self.message_kinds,
+            latency_ns: network.latency_ns.1,
+            write_ns: disk.write_ns.1,
+        };
         let faults = draw_faults(choice, &on, &draw, duration_ns);
         // Drawn last, so that a class more leaves what goes wrong as it was.
         let asked: Vec<OperationClass> =
             self.operations.iter().copied().filter(|_| choice.chance_ppm(self.operations_ppm)).collect();
-        let members = draw_members(choice, &asked, nodes);
+        let mut members = draw_members(choice, &asked, nodes);
+        // Somebody must be left to take the place of who is gone.
+        if is_on(FaultClass::Wipe) && members == NodeSet::all(nodes) {
+            members = members.without(NodeId(choice.below(u64::from(nodes)) as u8));
+        }
         let operations = draw_operations(choice, &asked, nodes, members, duration_ns, tempo_ns);
         let heal =
             self.draw_heal(choice, election_timeout_ns).filter(|_| is_timely(&network, &disk, election_timeout_ns));
@@ -108,8 +118,11 @@ impl Nemesis {
 
     /// Which classes are on. How many, too, is drawn: with so many of them, a coin for each would make all runs alike.
     fn draw_classes(&self, choice: &mut Choice, nodes: u8) -> Vec<FaultClass> {
-        let on_ppm = *choice.pick(&[150_000, 300_000, 500_000]);
-        let mut on: Vec<FaultClass> = self.faults.iter().copied().filter(|_| choice.chance_ppm(on_ppm)).collect();
+        let usual_ppm = *choice.pick(&[200_000, 400_000, 500_000]);
+        // What strikes at the right moment finds most: it is on in most runs.
+        let on_ppm = |class| if class == FaultClass::Ambush { 700_000 } else { usual_ppm };
+        let mut on = self.faults.clone();
+        on.retain(|class| choice.chance_ppm(on_ppm(*class)));
         on.retain(|class| class.least_nodes() <= nodes);
         on
     }

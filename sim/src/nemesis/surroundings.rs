@@ -49,7 +49,8 @@ pub(super) fn draw_disk(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool,
     let (loses, tears) = (is_on(FaultClass::LostWrite), is_on(FaultClass::TornWrite));
     let least_ns = choice.within((10 * US, MS));
     let most_ns = least_ns + choice.within((0, tempo_ns / 20));
-    let takes_time = loses || tears || is_on(FaultClass::SlowDisk) || choice.chance_ppm(500_000);
+    let takes_time =
+        loses || tears || is_on(FaultClass::SlowDisk) || is_on(FaultClass::CrashInWrite) || choice.chance_ppm(500_000);
     DiskPlan { write_ns: if takes_time { (least_ns, most_ns) } else { (0, 0) }, loses: loses || tears, tears }
 }
 

@@ -129,7 +129,12 @@ impl Script {
         let (mut plan, mut script) = self.keep(plan, |number| {
             let step = &self.steps[number];
             match &step.cause {
-                Cause::Fault(Fault::LoseLog { node, .. }) => *node != gone,
+                Cause::Fault(
+                    Fault::LoseLog { node, .. }
+                    | Fault::Wipe { node, .. }
+                    | Fault::LyingSync { node, .. }
+                    | Fault::BitRot { node, .. },
+                ) => *node != gone,
                 Cause::Fault(_) | Cause::Operation(_) => true,
                 _ => step.node != gone,
             }

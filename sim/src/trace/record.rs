@@ -61,6 +61,11 @@ pub enum What {
     Timer,
     /// A write is durable.
     Written,
+    /// A write under way fails.
+    WriteFails {
+        /// What the node is told.
+        error: String,
+    },
     /// A write completes that a crash has settled already.
     StaleWrite,
     /// A client sends a request.
@@ -327,7 +332,10 @@ impl Record {
     #[must_use]
     pub fn happening(&self) -> String {
         match (&self.what, self.node) {
-            (What::Timer | What::Written | What::StaleWrite | What::Waits { .. }, Some(node)) => {
+            (
+                What::Timer | What::Written | What::WriteFails { .. } | What::StaleWrite | What::Waits { .. },
+                Some(node),
+            ) => {
                 format!("{node} {}", self.what)
             }
             _ => self.what.to_string(),
@@ -360,6 +368,7 @@ impl fmt::Display for What {
             Self::Waits { says } => write!(f, "stands still, {says} waits"),
             Self::Timer => f.write_str("deadline"),
             Self::Written => f.write_str("write is durable"),
+            Self::WriteFails { error } => write!(f, "write fails ({error})"),
             Self::StaleWrite => f.write_str("a write of before the crash"),
             Self::Ask(Request { client, to, says, is_lost, .. }) => {
                 write!(f, "c{client} asks {to}  {says}{}", if *is_lost { "  (lost)" } else { "" })

@@ -75,7 +75,7 @@ fn host(record: &Record) -> String {
 fn sender(record: &Record) -> Option<String> {
     match &record.what {
         What::Delivery(message) | What::Drop { message, .. } => Some(message.from.to_string()),
-        What::Timer | What::Written => record.node.map(|node| node.to_string()),
+        What::Timer | What::Written | What::WriteFails { .. } => record.node.map(|node| node.to_string()),
         _ => None,
     }
 }

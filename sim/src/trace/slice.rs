@@ -110,7 +110,12 @@ impl<'a> Search<'a> {
             let Some(record) = records.get(event as usize) else { continue };
             let has_sender = matches!(
                 record.what,
-                What::Delivery(_) | What::Written | What::Request(_) | What::Answer { .. } | What::FaultEnds { .. }
+                What::Delivery(_)
+                    | What::Written
+                    | What::WriteFails { .. }
+                    | What::Request(_)
+                    | What::Answer { .. }
+                    | What::FaultEnds { .. }
             );
             if let Some(cause) = record.cause.filter(|_| has_sender) {
                 self.add(cause);

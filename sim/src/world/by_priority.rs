@@ -37,6 +37,7 @@ impl<S: Subject> ByPriority<S> {
             Event::FaultStarts { .. }
             | Event::FaultStrikes { .. }
             | Event::FaultEnds { .. }
+            | Event::NodeRestarts { .. }
             | Event::OperatorAsks { .. } => {
                 let ahead = u128::from(at_ns.saturating_sub(now_ns)) * u128::from(self.pct.events);
                 let after = u64::try_from(ahead / u128::from(duration_ns)).unwrap_or(u64::MAX);

@@ -3,7 +3,7 @@
 use super::World;
 use super::event::Event;
 use crate::failure::Violation;
-use crate::fault::Moment;
+use crate::fault::{Moment, WriteError};
 use crate::faults::FaultClass;
 use crate::node::NodeId;
 use crate::subject::{Disk, Input, Subject};
@@ -12,16 +12,20 @@ use crate::trace::{Source, What};
 impl<S: Subject> World<S> {
     pub(super) fn write(&mut self, node: NodeId, write: <S::Disk as Disk>::Write) {
         self.notice(Moment::WriteStarts, node, node);
-        let delay_ns = self.disk_delay_ns(node);
+        let mut delay_ns = self.disk_delay_ns(node);
         let host = &mut self.hosts[node.index()];
-        if delay_ns == 0 && host.writes.is_empty() {
+        if host.stalled_until_ns > self.now_ns {
+            delay_ns = delay_ns.max(host.stalled_until_ns - self.now_ns);
+            self.counts[FaultClass::DiskStall] += 1;
+        }
+        if delay_ns == 0 && host.writes.is_empty() && host.failing.is_none() {
             self.durable_at_once.push_back(write);
             return;
         }
         if let Some(taping) = &mut self.taping {
             taping.writes(node);
         }
-        host.writes_end_ns = host.writes_end_ns.max(self.now_ns + delay_ns);
+        host.writes_end_ns = host.writes_end_ns.max(self.now_ns.saturating_add(delay_ns));
         host.writes.push_back(write);
         self.trace.leads_to(Source::Write(node));
         self.queue.push(host.writes_end_ns, Event::Written { node, incarnation: host.incarnation });
@@ -57,6 +61,16 @@ impl<S: Subject> World<S> {
             self.trace.note(self.now_ns, Some(node), Source::Plan, || What::StaleWrite);
             return Ok(());
         }
+        if host.stalled_until_ns > self.now_ns {
+            let until_ns = host.stalled_until_ns;
+            self.counts[FaultClass::DiskStall] += 1;
+            self.trace.note(self.now_ns, Some(node), Source::Plan, || What::Waits { says: "a write" });
+            self.queue.push(until_ns, Event::Written { node, incarnation });
+            return Ok(());
+        }
+        if let Some((fault, error)) = host.failing {
+            return self.write_fails(node, fault, error);
+        }
         let Some(write) = host.writes.pop_front() else { return Ok(()) };
         self.trace.note(self.now_ns, Some(node), Source::Write(node), || What::Written);
         if let Some(taping) = &mut self.taping {
@@ -64,6 +78,29 @@ impl<S: Subject> World<S> {
         }
         self.store(node, &write)?;
         self.step_node(node, Input::Written)
+    }
+
+    /// The oldest write under way fails, and those behind it with it: nothing is left of them but perhaps a part of the
+    /// first. Who cannot live with that is down until `fault` is over.
+    fn write_fails(&mut self, node: NodeId, fault: usize, error: WriteError) -> Result<(), Box<Violation>> {
+        let host = &mut self.hosts[node.index()];
+        let Some(first) = std::mem::take(&mut host.writes).pop_front() else { return Ok(()) };
+        let may_be_torn = error == WriteError::Io && self.plan.disk.tears;
+        let torn = if may_be_torn { S::Disk::torn(&first, &mut host.crash) } else { None };
+        self.counts[if error == WriteError::Io { FaultClass::IoError } else { FaultClass::DiskFull }] += 1;
+        self.trace
+            .note(self.now_ns, Some(node), Source::Write(node), || What::WriteFails { error: format!("{error:?}") });
+        let Some(mut subject) = self.subjects[node.index()].take() else { return Ok(()) };
+        let now_ns = self.clocks[node.index()].local_ns(self.now_ns);
+        let result = self.drive(node, &mut subject, |subject, asking| subject.write_failed(now_ns, error, asking));
+        self.subjects[node.index()] = Some(subject);
+        if result? {
+            return Ok(());
+        }
+        if let Some(torn) = torn {
+            self.store(node, &torn)?;
+        }
+        self.crash(node, fault)
     }
 
     /// What a crash leaves of the writes under way: some of the first, and perhaps a part of the next.

@@ -50,6 +50,11 @@ pub(super) enum Event<S: Subject> {
     FaultEnds {
         fault: usize,
     },
+    /// One of the nodes starts again that the fault took down.
+    NodeRestarts {
+        fault: usize,
+        node: NodeId,
+    },
     OperatorAsks {
         operation: usize,
     },
@@ -91,6 +96,7 @@ impl<S: Subject> Event<S> {
             Self::Replay { from, to, kind, .. } => {
                 10 << 32 | u64::from(from.0) << 16 | u64::from(to.0) << 8 | u64::from(*kind)
             }
+            Self::NodeRestarts { fault, node } => 12 << 32 | u64::from(node.0) << 24 | *fault as u64,
             Self::FaultStrikes { fault } => 11 << 32 | *fault as u64,
         }
     }

@@ -3,6 +3,7 @@
 
 use super::World;
 use super::event::Event;
+use super::host::FOR_GOOD;
 use crate::choices::Kind;
 use crate::clients::Client;
 use crate::failure::{FailureKind, Violation};
@@ -16,9 +17,6 @@ use crate::subject::{RequestId, Response, Role, Subject};
 use crate::trace::{Source, What};
 
 const NAME: &str = "liveness";
-
-/// No fault of the plan has this number: what it took down stays down.
-const FOR_GOOD: usize = usize::MAX;
 
 /// The probing client gives up a request after so many longest election timeouts, and asks again after this part of one.
 const PROBE_PATIENCE: u64 = 2;
@@ -54,13 +52,16 @@ impl<S: Subject> World<S> {
         self.links.heal_all();
         self.release_held();
         self.ambushes.disarm();
+        self.settle_damage()?;
         let core = self.wake_core(heal)?;
         self.links.calm(core);
         let (words, bystanders) = self.break_others(heal, core)?;
         self.trace.remark(|| format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
-        let bound_ns = heal.bound_ns(&self.plan, self.missing_entries(core));
+        // A node that never lets time run back stands still until its clock has caught up.
+        let lag_ns = self.members(core).map(|node| self.clocks[node.index()].lag_ns(self.now_ns)).max().unwrap_or(0);
+        let bound_ns = heal.bound_ns(&self.plan, self.missing_entries(core)).saturating_add(2 * lag_ns);
         let deadline_ns = self.now_ns.saturating_add(bound_ns);
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));
@@ -90,7 +91,8 @@ impl<S: Subject> World<S> {
     fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
         // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
         let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
-        let mut drawn: Vec<(bool, u64, bool, NodeId)> = NodeId::all(self.plan.nodes)
+        let mut drawn: Vec<(bool, u64, bool, NodeId)> = self
+            .members(NodeSet::all(self.plan.nodes).difference(self.atlas.gone()))
             .map(|node| {
                 let mut choice = self.choices.of_node(Kind::Heal, node);
                 (
@@ -123,7 +125,7 @@ impl<S: Subject> World<S> {
     fn make_well(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         // What it goes by may be other than before it went down.
         self.wake(node)?;
-        self.hosts[node.index()].slow = None;
+        self.repair(node);
         Ok(())
     }
 
@@ -137,6 +139,10 @@ impl<S: Subject> World<S> {
     }
 
     fn wake(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        if self.atlas.gone().contains(node) {
+            return Ok(());
+        }
+        self.repair(node);
         let host = &self.hosts[node.index()];
         if let Some(fault) = host.downed_by {
             return self.restart(node, fault);
@@ -163,6 +169,7 @@ impl<S: Subject> World<S> {
                 Outside::Down | Outside::Paused | Outside::CutOff | Outside::Mute => true,
             };
             let fates: Vec<Outside> = heal.outside.iter().copied().filter(may_be).collect();
+            let fates = if self.atlas.gone().contains(node) { Vec::new() } else { fates };
             let fate = if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) };
             self.break_for_good(node, fate)?;
             words += &format!("; {node} {fate:?}");
@@ -351,8 +358,15 @@ impl<S: Subject> World<S> {
         if !self.has_recovered()
             && let Some(missing) = self.missing()
         {
-            self.fail(FailureKind::Liveness, &Violation::new(NAME, missing));
+            let verdict = self.verdict();
+            self.fail(FailureKind::Liveness, &Violation::new(NAME, format!("{missing}; {verdict}")));
         }
+    }
+
+    /// Whether a core that stands still had to.
+    fn verdict(&self) -> String {
+        let core = self.healing.as_ref().map(|healing| healing.core).unwrap_or_default();
+        self.atlas.verdict(core, &self.checkers.current_memberships(core), self.checkers.holders(&self.disks))
     }
 
     /// What the core still owes.

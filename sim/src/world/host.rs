@@ -5,8 +5,12 @@ use std::collections::VecDeque;
 use super::event::Event;
 use crate::choices::Choice;
 use crate::failure::Violation;
+use crate::fault::WriteError;
 use crate::node::{MAX_NODES, NodeId};
 use crate::subject::{Disk, RequestId, Subject};
+
+/// No fault of the plan has this number: what it took down stays down.
+pub(super) const FOR_GOOD: usize = usize::MAX;
 
 /// When nothing wakes a node.
 pub(super) const NEVER: u64 = u64::MAX;
@@ -29,6 +33,16 @@ pub(super) struct Host<S: Subject> {
     pub(super) crash: Choice,
     /// How much slower the disk is, and until when.
     pub(super) slow: Option<(u64, u64)>,
+    /// Until when no write completes; 0: they do.
+    pub(super) stalled_until_ns: u64,
+    /// The fault by which every write fails.
+    pub(super) failing: Option<(usize, WriteError)>,
+    /// What is on the disk in truth, while it lies.
+    pub(super) truth: Option<Box<S::Disk>>,
+    /// Its disk has gone bad, and it has not started since.
+    pub(super) is_rotten: bool,
+    /// The settings of this incarnation, where they are others than the plan's.
+    pub(super) settings: Option<Box<S::Settings>>,
 }
 
 /// When each node wants to be woken, in the world's time.

@@ -76,6 +76,16 @@ impl<S: Subject> World<S> {
                 self.lose_log(node, number)?;
                 down_ns
             }
+            Fault::CrashTogether { .. } | Fault::Upgrade { .. } | Fault::Wipe { .. } => {
+                return self.strike_machines(number, fault);
+            }
+            Fault::StepClock { .. } | Fault::FreezeClock { .. } => {
+                self.strike_clocks(number, fault);
+                return Ok(());
+            }
+            Fault::StallDisk { .. } | Fault::FailWrites { .. } | Fault::LyingSync { .. } | Fault::BitRot { .. } => {
+                return self.strike_disks(number, fault);
+            }
             Fault::Pause { nodes, for_ns } => {
                 for node in self.members(nodes) {
                     self.pause(node, number);
@@ -121,7 +131,29 @@ impl<S: Subject> World<S> {
                     self.resume(node, number);
                 }
             }
-            Fault::SlowDisk { .. } => {}
+            Fault::Upgrade { nodes, .. } => {
+                for node in self.members(nodes) {
+                    self.restart(node, number)?;
+                }
+            }
+            Fault::Wipe { node, ask_every_ns } => return self.replace(node, number, ask_every_ns),
+            Fault::FreezeClock { nodes, .. } => {
+                for node in self.members(nodes) {
+                    self.thaw(node);
+                }
+            }
+            Fault::FailWrites { nodes, .. } => {
+                for node in self.members(nodes) {
+                    self.hosts[node.index()].failing.take_if(|(fault, _)| *fault == number);
+                    self.restart(node, number)?;
+                }
+            }
+            Fault::LyingSync { node, .. } => return self.truth_comes_out(node),
+            Fault::BitRot { node, .. } => self.restart(node, number)?,
+            Fault::SlowDisk { .. }
+            | Fault::StallDisk { .. }
+            | Fault::StepClock { .. }
+            | Fault::CrashTogether { .. } => {}
         }
         Ok(())
     }
@@ -135,7 +167,7 @@ impl<S: Subject> World<S> {
     fn lose_log(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
         let host = &self.hosts[node.index()];
         let is_busy = host.downed_by.is_some() || !host.writes.is_empty();
-        if is_busy || !self.checkers.can_do_without(node, &self.disks) {
+        if is_busy || !self.checkers.can_do_without(self.atlas.gone(), node, &self.disks) {
             return Ok(());
         }
         self.crash(node, fault)?;
@@ -171,12 +203,14 @@ impl<S: Subject> World<S> {
         }
         self.counts[FaultClass::Crash] += 1;
         self.trace.note_change(|| Change::Crashes { node });
+        self.counts[FaultClass::CrashInWrite] += u64::from(!host.writes.is_empty());
         for event in backlog {
             if let Event::Deliver { letter, .. } | Event::Replay { letter, .. } = event {
                 self.mail.take(letter);
             }
         }
-        self.settle_writes(node)
+        self.settle_writes(node)?;
+        self.settle_lies(node)
     }
 
     pub(super) fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
@@ -214,8 +248,17 @@ impl<S: Subject> World<S> {
         for event in host.backlog.drain(..) {
             self.queue.push(self.now_ns, event);
         }
-        if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
-            let mut alarm_ns = self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns);
+        self.set_alarm(node);
+    }
+
+    /// When the node is woken next, by its clock as it goes now.
+    pub(super) fn set_alarm(&mut self, node: NodeId) {
+        let place = node.index();
+        if self.paused.contains(node) {
+            return;
+        }
+        if let Some(deadline_ns) = self.subjects[place].as_deref().and_then(S::deadline_ns) {
+            let mut alarm_ns = self.clocks[place].world_ns(deadline_ns).max(self.now_ns);
             if let Some(taping) = &self.taping
                 && self.healing.is_none()
             {

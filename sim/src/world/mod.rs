@@ -4,6 +4,7 @@ mod ambush;
 mod asking;
 mod by_priority;
 mod clogs;
+mod damage;
 mod disks;
 mod event;
 mod exploring;
@@ -28,6 +29,7 @@ use host::{Alarms, Host, NEVER};
 use mail::{Letter, Mail};
 use taping::Taping;
 
+use crate::atlas::Atlas;
 use crate::checkers::Checkers;
 use crate::choices::{Choices, Kind};
 use crate::clients::Client;
@@ -87,6 +89,7 @@ pub struct World<S: Subject> {
     /// The faults of the plan, each as it strikes.
     faults: Vec<Fault>,
     ambushes: Ambushes,
+    atlas: Atlas,
     /// What a node has promised in the step under way.
     promises: Vec<Promise>,
     /// What a node has written in the step under way that is durable at once.
@@ -112,6 +115,10 @@ impl<S: Subject> World<S> {
 
     fn with_choices(plan: Plan<S::Settings>, choices: Choices, taping: Option<Box<Taping>>) -> Result<Self, PlanError> {
         plan.validate()?;
+        if S::trusts_clocks(&plan.settings) && plan.faults.iter().any(|timed| timed.fault.breaks_clocks()) {
+            let problem = "clocks that are set or stopped, under settings that trust clocks".to_owned();
+            return Err(PlanError { field: "faults", problem });
+        }
         let nodes = plan.nodes;
         let host = |node: NodeId| Host {
             incarnation: 0,
@@ -124,6 +131,11 @@ impl<S: Subject> World<S> {
             disk_delay: choices.of_node(Kind::DiskDelay, node),
             crash: choices.of_node(Kind::Crash, node),
             slow: None,
+            stalled_until_ns: 0,
+            failing: None,
+            truth: None,
+            is_rotten: false,
+            settings: None,
         };
         let mut world = Self {
             choices,
@@ -154,6 +166,7 @@ impl<S: Subject> World<S> {
             faults: plan.faults.iter().map(|timed| timed.fault).collect(),
             ambushes: Ambushes::default(),
             is_explored: false,
+            atlas: Atlas::default(),
             promises: Vec::new(),
             durable_at_once: VecDeque::new(),
             responses: Vec::new(),
@@ -357,6 +370,7 @@ impl<S: Subject> World<S> {
             Event::FaultStarts { fault } => self.fault_starts(fault),
             Event::FaultStrikes { fault } => self.fault_strikes(fault),
             Event::FaultEnds { fault } => self.fault_ends(fault),
+            Event::NodeRestarts { fault, node } => self.node_restarts(node, fault),
             Event::OperatorAsks { operation } => self.operate(operation),
         }
     }
@@ -419,8 +433,23 @@ impl<S: Subject> World<S> {
         if let Input::Request { id, .. } = &input {
             self.hosts[node.index()].asked.push(*id);
         }
+        self.drive(node, subject, |subject, asking| {
+            subject.step(local_ns, input, asking);
+            true
+        })?;
+        Ok(())
+    }
+
+    /// Lets a node act, does what it asks for, and lets the checkers look. Returns what `act` does.
+    fn drive(
+        &mut self,
+        node: NodeId,
+        subject: &mut S,
+        act: impl FnOnce(&mut S, &mut Asking<'_, S>) -> bool,
+    ) -> Result<bool, Box<Violation>> {
+        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
         let mut asking = Asking::new(self, node);
-        subject.step(local_ns, input, &mut asking);
+        let goes_on = act(subject, &mut asking);
         while asking.complete_write(subject)? {
             subject.step(local_ns, Input::Written, &mut asking);
         }
@@ -431,9 +460,12 @@ impl<S: Subject> World<S> {
         }
         if let Some(stopped) = stopped {
             self.fail(FailureKind::Crash, &stopped);
-            return Ok(());
+            return Ok(goes_on);
         }
-        if self.responses.is_empty() { Ok(()) } else { self.send_responses(node) }
+        if !self.responses.is_empty() {
+            self.send_responses(node)?;
+        }
+        Ok(goes_on)
     }
 
     /// Lets the checkers look at a node that may have changed.
@@ -488,7 +520,7 @@ impl<S: Subject> World<S> {
             nodes: self.plan.nodes,
             members: self.plan.members,
             now_ns: self.clocks[place].local_ns(self.now_ns),
-            settings: &self.plan.settings,
+            settings: host.settings.as_deref().unwrap_or(&self.plan.settings),
             jitter: self.choices.jitter(node, host.incarnation),
         };
         match S::start(setup, &self.disks[place]) {
@@ -498,6 +530,10 @@ impl<S: Subject> World<S> {
                 let result = self.look(node, &mut subject);
                 self.subjects[place] = Some(subject);
                 result
+            }
+            Err(reason) if self.hosts[place].is_rotten => {
+                self.trace.remark(|| format!("{node} does not start: {reason}"));
+                self.lose_for_good(node)
             }
             Err(reason) => {
                 self.fail(FailureKind::Crash, &Violation::new("crash", format!("{node} cannot start: {reason}")));
