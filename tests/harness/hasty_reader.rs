@@ -7,13 +7,24 @@ use sim::{
 };
 use tests::PassedOn;
 
-/// Who answers at once: the leader as far as it knows, or any server.
+/// Who answers at once: the leader as far as it knows, or any server. `LATER` is the same some versions later: with a type
+/// of message more, in front of the others, and with draws of its own that it did not make before.
 #[derive(Clone, Debug)]
-pub(crate) struct HastyReader<const ANY_SERVER: bool> {
+pub(crate) struct HastyReader<const ANY_SERVER: bool, const LATER: bool = false> {
     raft: RaftCore,
 }
 
-impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
+const ONE_KIND_MORE: [&str; RaftCore::MESSAGE_KINDS.len() + 1] = {
+    let mut kinds = ["Gossip"; RaftCore::MESSAGE_KINDS.len() + 1];
+    let mut kind = 0;
+    while kind < RaftCore::MESSAGE_KINDS.len() {
+        kinds[kind + 1] = RaftCore::MESSAGE_KINDS[kind];
+        kind += 1;
+    }
+    kinds
+};
+
+impl<const ANY_SERVER: bool, const LATER: bool> Subject for HastyReader<ANY_SERVER, LATER> {
     type Settings = <RaftCore as Subject>::Settings;
     type Message = <RaftCore as Subject>::Message;
     type Command = Command;
@@ -21,9 +32,12 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
     type Disk = <RaftCore as Subject>::Disk;
 
     const NAME: &'static str = "raft-core that answers views from its own map";
-    const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
+    const MESSAGE_KINDS: &'static [&'static str] = if LATER { &ONE_KIND_MORE } else { RaftCore::MESSAGE_KINDS };
 
-    fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
+    fn start(mut setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
+        if LATER {
+            setup.jitter.below(3);
+        }
         Ok(Self { raft: RaftCore::start(setup, disk)? })
     }
 
@@ -47,7 +61,7 @@ impl<const ANY_SERVER: bool> Subject for HastyReader<ANY_SERVER> {
     }
 
     fn message_kind(message: &Self::Message) -> u8 {
-        RaftCore::message_kind(message)
+        RaftCore::message_kind(message) + u8::from(LATER)
     }
 
     fn draw_command(settings: &Self::Settings, client: u16, number: u32, choice: &mut Choice) -> Command {

@@ -7,6 +7,7 @@ mod hasty_reader;
 mod leases;
 mod liveness;
 mod operations;
+mod tapes;
 mod toy;
 
 use hasty_reader::HastyReader;

@@ -92,6 +92,18 @@ pub(super) struct FuzzArgs {
     /// Stop at the first seed that fails
     #[arg(long)]
     pub(super) fail_fast: bool,
+    /// Shrink for so long in all, the shortest run of each way to fail [default: 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "no_shrink")]
+    pub(super) shrink_time: Option<Duration>,
+    /// Do not shrink what fails
+    #[arg(long)]
+    pub(super) no_shrink: bool,
+    /// Write what was found into this folder [default: each way to fail to target/raft-sim/SCENARIO-SEED]
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Say what is new, ongoing, fixed or regressed against an earlier campaign's --out
+    #[arg(long, value_name = "DIR")]
+    pub(super) against: Option<PathBuf>,
     /// Stop when so many seeds have failed
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) enough: Option<u64>,

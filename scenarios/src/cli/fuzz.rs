@@ -12,6 +12,7 @@ use sim::environment::Environment;
 use sim::{Campaign, CampaignReport, Failure, Scenario, Subject, never_met};
 
 use super::args::FuzzArgs;
+use super::triage::{Triage, Way};
 use super::{VERSION, exit, hex, numbers, open, print, print_json, replay_command, summary, target_options};
 
 const USUAL_COUNT: u64 = 20_000;
@@ -45,12 +46,15 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
     progress.clear();
     let wall = started.elapsed();
     let options = target_options(&args.target) + &args.engine.options();
+    let triage = Triage::of(args, environment, &scenario, &report, &options)?;
     if args.json {
-        print_json(&Document::new(&scenario, &campaign, &report, &events_until, wall, &options))?;
+        print_json(&Document::new(&scenario, &campaign, &report, &events_until, &triage, wall, &options))?;
     } else {
         let was_interrupted = is_interrupted.load(Ordering::Relaxed);
         let text = summary::text(&scenario, files.as_ref(), &campaign, &report, wall, was_interrupted, &options);
-        print(&text)?;
+        let ways = triage.text(args.against.is_some());
+        let separator = if ways.is_empty() { "" } else { "\n\n" };
+        print(&format!("{text}{separator}{}", ways.trim_end()))?;
     }
     let code = match exit::code(report.failures.iter().map(|(_, failure)| failure)) {
         exit::CLEAN if !never_met(&scenario, &report).is_empty() => exit::UNMET,
@@ -135,6 +139,8 @@ struct Document<'a> {
     features: Map<String, Value>,
     never_met: Vec<&'a str>,
     failures: Vec<FailureRow<'a>>,
+    /// The failures by signature, each with its shortest run.
+    ways: &'a [Way],
     version: &'a str,
 }
 
@@ -154,6 +160,7 @@ impl<'a> Document<'a> {
         campaign: &Campaign,
         report: &'a CampaignReport,
         events_until: &[u64],
+        triage: &'a Triage,
         wall: Duration,
         options: &str,
     ) -> Self {
@@ -193,6 +200,7 @@ impl<'a> Document<'a> {
                     replay: replay_command(*seed, options),
                 })
                 .collect(),
+            ways: &triage.ways,
             version: VERSION,
         }
     }

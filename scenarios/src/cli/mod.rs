@@ -13,6 +13,7 @@ mod score;
 mod shrink;
 mod summary;
 mod tape_file;
+mod triage;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

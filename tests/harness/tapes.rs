@@ -1,0 +1,151 @@
+//! Tapes and shrinking: what a tape must survive, what is no tape, and the tapes that are kept for ever.
+
+use std::fs;
+use std::path::Path;
+
+use scenarios::catalogue;
+use scenarios::raft_core_subject::{RaftCore, Settings};
+use scenarios::subjects::SubjectName;
+use scenarios::with_subject;
+use sim::tape::{CLEAN, Decisions, Key, Otherwise, label};
+use sim::{
+    Engine, Pct, Scenario, Shrinking, Shrunk, Subject, Tape, record_tape, replay_tape, run_plan, run_tape, shrink_tape,
+};
+
+use crate::hasty_reader::HastyReader;
+
+type Hasty = HastyReader<true>;
+type HastyLater = HastyReader<true, true>;
+
+fn swarm() -> Scenario<RaftCore> {
+    catalogue::find("swarm", None).expect("the catalogue has it")
+}
+
+fn tape_of_seed(seed: u64, engine: Engine) -> Tape<Settings> {
+    let plan = swarm().under(engine).plan(seed);
+    Tape { scenario: "swarm".into(), seed, expects: CLEAN.into(), plan, decisions: Decisions::default() }
+}
+
+/// A failing run of a reader that asks nobody, made short.
+fn shrunk(engine: Engine, jobs: usize) -> Shrunk<Settings> {
+    let how = Shrinking { jobs, ..Shrinking::usual() };
+    let mut tapes = (0..100).map(|seed| tape_of_seed(seed, engine));
+    tapes.find_map(|tape| shrink_tape::<Hasty>(tape, &how).expect("a plan")).expect("a follower that is asked")
+}
+
+fn written(tape: &Tape<Settings>) -> String {
+    tape.write::<Hasty>()
+}
+
+#[test]
+fn a_tape_that_decides_nothing_is_the_run_of_its_seed() {
+    for seed in 0..20 {
+        for engine in [Engine::Time, Engine::Pct(Pct::USUAL)] {
+            let tape = tape_of_seed(seed, engine);
+            let of_seed = run_plan::<RaftCore>(&tape.plan, seed).expect("a plan");
+            assert_eq!(run_tape::<RaftCore>(&tape).expect("a plan").trace_hash, of_seed.trace_hash, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_shrunk_run_is_short_fails_in_the_same_way_and_needs_every_step() {
+    for engine in [Engine::Time, Engine::Pct(Pct::USUAL)] {
+        let Shrunk { tape, failure, steps, is_done, .. } = shrunk(engine, 1);
+        assert!(is_done && steps.1 < steps.0 && steps.1 <= 20, "{steps:?}");
+        assert_eq!(tape.decisions.otherwise, Otherwise::Nothing);
+        let again = run_tape::<Hasty>(&tape).expect("a plan").failure.expect("a failure");
+        assert_eq!((&again.signature, &again.signature), (&failure.signature, &tape.expects));
+        let deliveries = tape.decisions.values.keys().filter(|key| matches!(key, Key::Latency(_) | Key::Timer { .. }));
+        for key in deliveries {
+            let mut without = tape.clone();
+            without.decisions.values.remove(key);
+            let report = run_tape::<Hasty>(&without).expect("a plan");
+            assert_ne!(report.failure.map(|failure| failure.signature), Some(tape.expects.clone()), "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn a_shrunk_run_does_not_depend_on_how_many_threads_look_for_it() {
+    assert_eq!(shrunk(Engine::Time, 1), shrunk(Engine::Time, 3));
+}
+
+#[test]
+fn a_tape_is_read_as_it_was_written() {
+    let tape = shrunk(Engine::Time, 1).tape;
+    assert_eq!(Tape::read::<Hasty>(&written(&tape)), Ok(tape));
+}
+
+#[test]
+fn a_tape_outlives_changes_that_have_nothing_to_do_with_it() {
+    let tape = shrunk(Engine::Time, 1).tape;
+    // A type of message more, in front of the others, and draws that were not made before.
+    let later = replay_tape::<HastyLater>(&written(&tape)).expect("a tape").failure.expect("a failure");
+    assert_eq!(later.signature, tape.expects);
+    // Another order of fields, and fields that the tape is too old to have.
+    let mut json: serde_json::Value = serde_json::from_str(&written(&tape)).expect("json");
+    let network = json["plan"]["network"].as_object_mut().expect("an object");
+    assert!(network.remove("stale_ppm").is_some() && network.remove("stale_ns").is_some());
+    let fields = json.as_object().expect("an object");
+    let backwards: Vec<String> = fields.iter().rev().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+    let older = replay_tape::<Hasty>(&format!("{{{}}}", backwards.join(", "))).expect("a tape");
+    assert_eq!(older.failure.expect("a failure").signature, tape.expects);
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_with_its_field() {
+    let tape = tape_of_seed(1, Engine::Time);
+    let json = tape.write::<RaftCore>();
+    let refused = |json: &str| {
+        let problem = Tape::read::<RaftCore>(json).expect_err("it makes no sense").to_string();
+        assert!(!problem.contains('\n'), "{problem}");
+        problem
+    };
+    assert!(refused(&json[..json.len() / 2]).contains("EOF"));
+    assert!(refused("").contains("EOF"));
+    assert!(refused(&(json.clone() + "{}")).contains("trailing"));
+    let with = |from: &str, to: &str| {
+        assert!(json.contains(from), "{from}");
+        refused(&json.replacen(from, to, 1))
+    };
+    assert!(with("\"version\": 1", "\"version\": 2").contains("version: it is 2"));
+    assert!(with("\"raft-core\"", "\"paxos\"").contains("subject: it is for 'paxos'"));
+    assert!(with("\"seed\": \"0x1\"", "\"seed\": \"one\"").contains("seed: 'one'"));
+    assert!(with("\"otherwise\": \"seed\"", "\"otherwise\": \"maybe\"").contains("otherwise"));
+    assert!(with("\"scenario\"", "\"scenery\"").contains("scenery"));
+    assert!(with("\"duration_ns\": ", "\"duration_ns\": -").contains("plan.duration_ns"));
+    let decided = |decision: &str| with("\"decisions\": {}", &format!("\"decisions\": {{{decision}}}"));
+    assert!(decided("\"timer n1 #1\": 18446744073709551615").contains("timer n1 #1"));
+    assert!(decided("\"timer n8 #1\": 1").contains("'n8' is not a node"));
+    assert!(decided("\"latency n1->n2 Gossip #1\": 1").contains("there are no messages 'Gossip'"));
+    assert!(decided("\"loss n1->n2 AppendEntries #1\": 2").contains("2 is not between 0 and 1"));
+    assert!(decided("\"timer n1 #1\": 1, \"timer n1 #1\": 2").contains("twice"));
+    assert!(decided("\"timer n1 #1\": \"soon\"").contains("decisions"));
+    assert!(decided("\"mood n1 #1\": 1").contains("mood n1 #1"));
+}
+
+/// The tapes of bugs that were found once: each ends as it says, for ever.
+#[test]
+fn every_tape_of_the_folder_ends_as_it_expects() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tapes");
+    let mut played = 0;
+    for entry in fs::read_dir(folder).expect("the folder of tapes") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let json = fs::read_to_string(&path).expect("a file");
+        let name: SubjectName = label(&json).expect("a tape").subject.parse().expect("a subject");
+        with_subject!(name, S => play::<S>(&path, &json));
+        played += 1;
+    }
+    assert!(played > 0, "no tape was played");
+}
+
+fn play<S: Subject>(path: &Path, json: &str) {
+    let tape = Tape::read::<S>(json).unwrap_or_else(|problem| panic!("{}: {problem}", path.display()));
+    let (world, report) = record_tape::<S>(&tape).expect("a tape has a plan that makes sense");
+    let ended = report.failure.map_or(CLEAN.to_owned(), |failure| failure.signature);
+    assert_eq!(ended, tape.expects, "{} after {} events", path.display(), world.events());
+}
