@@ -10,7 +10,7 @@ use crate::failure::Failure;
 use crate::run::RunReport;
 use crate::shrink::Shrunk;
 use crate::subject::Subject;
-use crate::tape::Tape;
+use crate::tape::{Otherwise, Tape};
 use crate::trace::{Length, Slice, What, timeline};
 use crate::world::World;
 use crate::{PlanError, record_tape};
@@ -73,7 +73,13 @@ pub fn write_folder<S: Subject>(folder: &Path, shrunk: &Shrunk<S::Settings>, rep
 #[must_use]
 pub fn how_far<Settings>(shrunk: &Shrunk<Settings>) -> String {
     let (before, after) = shrunk.steps;
-    let end = if shrunk.is_done { "no step of them can be left out" } else { "there was no time for more" };
+    let end = match (shrunk.tape.decisions.otherwise, shrunk.is_done) {
+        (Otherwise::Seed | Otherwise::Benign, _) => {
+            "it fails only as its seed has it, so that steps cannot be left out"
+        }
+        (Otherwise::Nothing, true) => "no step of them can be left out",
+        (Otherwise::Nothing, false) => "there was no time for more",
+    };
     format!("shrunk from {before} steps to {after} in {} tries, and {end}", shrunk.tries)
 }
 

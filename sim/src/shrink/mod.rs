@@ -18,7 +18,7 @@ use crate::plan::{Plan, PlanError};
 use crate::run;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
-use crate::tape::{Decisions, Tape};
+use crate::tape::{Decisions, Otherwise, Tape};
 
 /// How to shrink, and for how long.
 #[derive(Clone, Copy)]
@@ -103,7 +103,7 @@ pub fn shrink_tape<S: Subject>(
     Ok(Some(Shrunk {
         steps: (before, found.before_heal()),
         tries: tries.made(),
-        is_done: !tries.are_over(),
+        is_done: !tries.are_over() && found.decisions.otherwise == Otherwise::Nothing,
         tape: Tape {
             scenario: tape.scenario,
             seed: tape.seed,
