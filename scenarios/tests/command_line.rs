@@ -106,6 +106,33 @@ fn a_replay_has_the_hash_of_its_run() {
     assert!(replay["failure"].is_null());
 }
 
+/// No seed of the swarm fails: what is shown of a failure is tested where one is planted.
+#[test]
+fn a_trace_is_written_in_each_format() {
+    let text = |format: &str| {
+        let output = output(&format!("replay 0x11 --scenario elections --trace {format}"));
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let lines: Vec<Value> =
+        text("json").lines().map(|line| serde_json::from_str(line).expect("a JSON document a line")).collect();
+    for (event, line) in lines.iter().enumerate() {
+        assert_eq!(line["event"], event);
+        assert!(line["kind"].is_string() && line["at_ns"].is_u64(), "{line}");
+        assert!(line["cause"].is_null() || line["cause"].as_u64() < Some(event as u64), "{line}");
+    }
+    assert!(lines.iter().any(|line| line["changes"][0]["role"] == "leader"));
+    assert!(text("shiviz").starts_with("(?<time>"));
+    assert!(text("mermaid").starts_with("sequenceDiagram\n"));
+    assert!(text("full").lines().count() > text("short").lines().count());
+}
+
+#[test]
+fn there_is_nothing_to_explain_about_a_clean_seed() {
+    assert!(json("explain 0x11 --json")["failure"].is_null());
+    assert!(String::from_utf8(output("explain 0x11").stdout).expect("text").contains("does not fail"));
+}
+
 #[test]
 fn the_document_of_a_campaign_has_every_field_that_scripts_rely_on() {
     let document = json("fuzz --seeds 5..25 --json");

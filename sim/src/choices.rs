@@ -131,6 +131,16 @@ impl Choices {
         Self { has_small_jitter: true, ..self }
     }
 
+    /// Other choices, the same for the same `salt`.
+    pub(crate) fn rerolled(self, salt: u64) -> Self {
+        let mixed = (self.seed ^ salt.rotate_left(32)).wrapping_add(salt).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { seed: mixed ^ mixed >> 31, ..self }
+    }
+
+    pub(crate) fn seed(self) -> u64 {
+        self.seed
+    }
+
     /// The stream from which the plan is drawn.
     #[must_use]
     pub fn plan(self) -> Choice {

@@ -30,6 +30,12 @@ impl Client {
         }
     }
 
+    /// Whatever the client does from now on, it does by these choices.
+    pub(crate) fn reroll(&mut self, choices: Choices) {
+        self.choice = choices.of_client(Kind::Client, self.number);
+        self.latency = choices.of_client(Kind::ClientLatency, self.number);
+    }
+
     /// All clients of a plan.
     pub(crate) fn all(choices: Choices, plan: Clients) -> Vec<Self> {
         let count = match plan {

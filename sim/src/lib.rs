@@ -34,6 +34,7 @@ pub mod checkers;
 pub mod choices;
 pub mod engine;
 pub mod environment;
+pub mod explain;
 pub mod linearizability;
 pub mod queue;
 pub mod tape;

@@ -83,6 +83,12 @@ impl Links {
         }
     }
 
+    /// Whatever the links decide from now on, they decide by these choices.
+    pub(crate) fn reroll(&mut self, choices: Choices) {
+        self.choices = choices;
+        self.links.iter_mut().for_each(|link| *link = None);
+    }
+
     /// Sends a message on its way.
     pub(crate) fn route(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
         let is_calm = self.calm.contains(from) && self.calm.contains(to);

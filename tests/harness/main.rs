@@ -9,6 +9,7 @@ mod liveness;
 mod operations;
 mod tapes;
 mod toy;
+mod traces;
 
 use hasty_reader::HastyReader;
 use scenarios::catalogue;

@@ -15,6 +15,8 @@ pub(crate) enum Habit {
     Wavers,
     /// Chats at times that no seed decides.
     Meanders,
+    /// Chats in an order that no seed decides.
+    Shuffles,
     /// Panics on a client's request.
     Panics,
     /// Stops on a client's request.
@@ -37,6 +39,7 @@ impl Habit {
         Self::Usurps,
         Self::Wavers,
         Self::Meanders,
+        Self::Shuffles,
         Self::Panics,
         Self::Stops,
         Self::CannotStart,
@@ -59,6 +62,7 @@ pub(crate) struct Toy {
     habit: Habit,
     deadline_ns: u64,
     steps: u64,
+    is_turned_round: bool,
     role: Role,
 }
 
@@ -74,6 +78,7 @@ impl Disk for NoDisk {
 
 /// What differs from run to run, as the order of an unordered map would.
 static ELSEWHERE: AtomicU64 = AtomicU64::new(0);
+static ORDER: AtomicU64 = AtomicU64::new(0);
 
 impl Subject for Toy {
     type Settings = u8;
@@ -99,7 +104,9 @@ impl Subject for Toy {
             _ => 0,
         };
         let deadline_ns = now_ns + jitter.within((10_000_000, 20_000_000)) + elsewhere;
-        Ok(Self { node, nodes, habit, deadline_ns, steps: 0, role: Role::Follower })
+        // An odd number of nodes: in the next run it is the other way round.
+        let is_turned_round = habit == Habit::Shuffles && ORDER.fetch_add(1, Ordering::Relaxed) % 2 == 1;
+        Ok(Self { node, nodes, habit, deadline_ns, steps: 0, is_turned_round, role: Role::Follower })
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
@@ -112,7 +119,11 @@ impl Subject for Toy {
                     self.role = Role::Leader;
                 }
                 if habit != Habit::Fidgets {
-                    others.for_each(|to| out.send(to, "hello"));
+                    let mut others: Vec<NodeId> = others.collect();
+                    if self.is_turned_round {
+                        others.reverse();
+                    }
+                    others.into_iter().for_each(|to| out.send(to, "hello"));
                 }
             }
             (Input::Receive { .. }, Habit::Chats) => out.exercised(0),

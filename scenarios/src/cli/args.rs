@@ -29,6 +29,8 @@ pub(super) enum Verb {
     Shrink(ShrinkArgs),
     /// Search every run of a small cluster, up to a number of events
     Explore(ExploreArgs),
+    /// Say in a page why a seed fails: what it takes, when it took its turn, and what led to it
+    Explain(ExplainArgs),
     /// Show the scenarios, subjects, fault classes and checkers
     List(ListArgs),
     /// Measure the speed on a fixed workload
@@ -133,6 +135,20 @@ pub(super) struct ReplayArgs {
     /// Show the causal slice of the failure only: the few events that led to it
     #[arg(long)]
     pub(super) slice: bool,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct ExplainArgs {
+    /// The seed, in decimal or hexadecimal (0x2a), or the file of a tape
+    #[arg(value_name = "SEED|TAPE")]
+    pub(super) what: String,
+    #[command(flatten)]
+    pub(super) target: Target,
+    #[command(flatten)]
+    pub(super) engine: EngineArgs,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,

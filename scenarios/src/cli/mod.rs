@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod engine;
 pub(crate) mod exit;
+mod explain;
 mod explore;
 mod fuzz;
 mod list;
@@ -52,6 +53,7 @@ pub(crate) fn run(arguments: impl Iterator<Item = OsString>) -> Result<ExitCode,
         Verb::Replay(args) => replay::run(&args),
         Verb::Shrink(args) => shrink::run(&args, &environment),
         Verb::Explore(args) => explore::run(&args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::List(args) => list::run(&args),
         Verb::Bench(args) => with_subject!(args.subject, S => bench::run::<S>(&args)),
         Verb::Score(args) => score::run(&args),

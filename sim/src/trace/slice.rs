@@ -118,7 +118,7 @@ impl<'a> Search<'a> {
                     | What::FaultEnds { .. }
             );
             if let Some(cause) = record.cause.filter(|_| has_sender) {
-                self.add(cause);
+                self.add(self.not_the_disk(cause));
             }
             let changed = record.changes.iter().filter_map(Change::node);
             let concerned: BTreeSet<NodeId> = record.node.into_iter().chain(changed).collect();
@@ -126,6 +126,14 @@ impl<'a> Search<'a> {
                 self.history_of(node, event);
                 self.tally_of(node, record);
             }
+        }
+    }
+
+    /// What a node said because a write became durable it said because of what made it write.
+    fn not_the_disk(&self, event: u64) -> u64 {
+        match self.records.get(event as usize) {
+            Some(Record { what: What::Written, cause: Some(cause), changes, .. }) if changes.is_empty() => *cause,
+            _ => event,
         }
     }
 

@@ -215,6 +215,19 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Draws anew whatever is still to be drawn: what is under way stays, and what a node drew for itself, until it starts
+    /// again.
+    pub(crate) fn reroll(&mut self, salt: u64) {
+        self.choices = self.choices.rerolled(salt);
+        let choices = self.choices;
+        self.links.reroll(choices);
+        self.clients.iter_mut().for_each(|client| client.reroll(choices));
+        for (node, host) in NodeId::all(self.plan.nodes).zip(&mut self.hosts) {
+            host.disk_delay = choices.of_node(Kind::DiskDelay, node);
+            host.crash = choices.of_node(Kind::Crash, node);
+        }
+    }
+
     /// Executes events until the plan's end or the first failure.
     pub fn run(&mut self) {
         while self.step() {}

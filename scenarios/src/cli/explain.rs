@@ -1,0 +1,236 @@
+//! `raft-sim explain`: why a seed fails, in a page.
+
+use std::fmt::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+use scenarios::subjects::CatalogueSubject;
+use scenarios::with_subject;
+use serde::Serialize;
+use sim::environment::parse_seed;
+use sim::explain::{Explanation, Share, TurningPoint, Turns, explain};
+use sim::tape::Decisions;
+use sim::trace::{Length, Record, Slice, timeline};
+use sim::{Failure, FailureKind, Plan, PlanError, RunReport, World, record_seed, record_tape, run_seed, run_tape};
+
+use super::args::ExplainArgs;
+use super::tape_file::TapeFile;
+use super::{VERSION, exit, open, print, print_json, replay_command, target_options};
+
+pub(super) fn run(args: &ExplainArgs) -> Result<ExitCode, String> {
+    let path = Path::new(&args.what);
+    match parse_seed(&args.what) {
+        Ok(seed) => with_subject!(args.target.subject, S => of_seed::<S>(args, seed)),
+        Err(problem) if !path.exists() => Err(format!("{problem}, nor the file of a tape")),
+        Err(_) => {
+            let file = TapeFile::read(path)?;
+            with_subject!(file.subject, S => of_tape::<S>(args, &file))
+        }
+    }
+}
+
+fn of_seed<S: CatalogueSubject>(args: &ExplainArgs, seed: u64) -> Result<ExitCode, String> {
+    let (scenario, _) = open::<S>(&args.target)?;
+    let scenario = scenario.under(args.engine.engine()?);
+    let report = run_seed(&scenario, seed).map_err(|problem| problem.to_string())?;
+    let replay = replay_command(seed, &(target_options(&args.target) + &args.engine.options()));
+    let run = Run { scenario: scenario.name, seed, plan: scenario.plan(seed), decisions: Decisions::default(), replay };
+    show(args, &run, &report, || record_seed(&scenario, seed))
+}
+
+fn of_tape<S: CatalogueSubject>(args: &ExplainArgs, file: &TapeFile<'_>) -> Result<ExitCode, String> {
+    let tape = file.tape::<S>()?;
+    let report = run_tape::<S>(&tape).map_err(|problem| problem.to_string())?;
+    let replay = format!("raft-sim replay --tape {}", args.what);
+    let (plan, decisions) = (tape.plan.clone(), tape.decisions.clone());
+    let run = Run { scenario: &tape.scenario, seed: tape.seed, plan, decisions, replay };
+    show(args, &run, &report, || record_tape::<S>(&tape))
+}
+
+/// What is explained.
+struct Run<'a, Settings> {
+    scenario: &'a str,
+    seed: u64,
+    plan: Plan<Settings>,
+    decisions: Decisions,
+    replay: String,
+}
+
+fn show<S: CatalogueSubject>(
+    args: &ExplainArgs,
+    run: &Run<'_, S::Settings>,
+    report: &RunReport,
+    record: impl FnOnce() -> Result<(World<S>, RunReport), PlanError>,
+) -> Result<ExitCode, String> {
+    let Some(failure) = &report.failure else {
+        return nothing(args);
+    };
+    if failure.kind == FailureKind::Divergence {
+        return Err(format!("{} does not repeat itself, so no part of it can be left out: see replay", args.what));
+    }
+    let explained = explain::<S>(&run.plan, run.seed, &run.decisions, failure);
+    let explanation = explained.map_err(|problem| problem.to_string())?;
+    let (world, _) = record().map_err(|problem| problem.to_string())?;
+    let slice = Slice::of(world.records(), failure);
+    if args.json {
+        print_json(&Document::new(run.seed, failure, &explanation, &slice, world.records()))?;
+    } else {
+        let head = format!("raft-sim {VERSION}: {} in the scenario {}, seed {:#x}", S::NAME, run.scenario, run.seed);
+        let timeline = timeline(run.plan.nodes, world.records(), &slice, Length::Slice);
+        let text = text(failure, &explanation, world.records());
+        print(&format!("{head}\n\n{text}\n\n{}{timeline}\nThe whole run: {}", led_to_it(&slice), run.replay))?;
+    }
+    Ok(ExitCode::from(exit::code([failure].into_iter())))
+}
+
+fn nothing(args: &ExplainArgs) -> Result<ExitCode, String> {
+    if args.json {
+        print_json(&serde_json::json!({ "run": args.what, "failure": null, "version": VERSION }))?;
+    } else {
+        print(&format!("{}: this run does not fail: there is nothing to explain", args.what))?;
+    }
+    Ok(ExitCode::from(exit::CLEAN))
+}
+
+fn text(failure: &Failure, explanation: &Explanation, records: &[Record]) -> String {
+    let Failure { kind, checker, detail, event, virtual_ms, .. } = failure;
+    let Explanation { necessary, needless, with_all, turns, reruns } = explanation;
+    let mut text = format!(
+        "{checker} ({kind}), after event {event}, at {virtual_ms} ms:\n  {detail}\n\nWhat it takes of the plan\n"
+    );
+    if necessary.is_empty() {
+        let _ = writeln!(
+            text,
+            "  Nothing: no fault, no operation, not even a bad network. {needless} were left out, and it"
+        );
+        let _ = writeln!(text, "  fails all the same.");
+    }
+    for necessity in necessary {
+        let _ = writeln!(text, "  {}", necessity.words);
+        let _ = writeln!(text, "      {}", without(necessity.without, *with_all));
+    }
+    if !necessary.is_empty() {
+        let others = match needless {
+            0 => "Nothing else was planned".to_owned(),
+            1 => "One more thing was planned, and is not needed".to_owned(),
+            count => format!("{count} other things were planned, and are not needed"),
+        };
+        let _ = writeln!(text, "  {others}.");
+    }
+    let _ = writeln!(
+        text,
+        "  With these alone and everything small left to chance, {with_all} runs fail the same way.\n\nWhere it took its turn"
+    );
+    text += &self::turns(turns, failure, records);
+    let _ = write!(text, "\n\n({reruns} runs were made to find this out.)");
+    text
+}
+
+fn without(without: Share, with: Share) -> String {
+    match without.failing {
+        0 if with.failing == 0 => {
+            "without it this seed does not fail; with other small choices nothing fails either way".to_owned()
+        }
+        0 => format!("without it none of {} runs fails, whatever is left to chance", without.of),
+        _ if without.failing >= with.failing => {
+            format!("without it this seed does not fail, but {without} others do: it was only in the way")
+        }
+        _ => format!("without it {without} runs fail"),
+    }
+}
+
+fn turns(turns: &Turns, failure: &Failure, records: &[Record]) -> String {
+    let Turns { at_the_start, likely, certain } = turns;
+    let mut text = format!("  From the start, {at_the_start} futures end like this.\n");
+    let place = |point: &TurningPoint| {
+        let words = records.get(point.event as usize).map_or(String::new(), ToString::to_string);
+        format!("{} after this event, and {} just before it:\n  {}", point.after, point.before, words.trim_start())
+    };
+    match likely.event {
+        0 => text += "  It was likely from the start.\n",
+        _ => text += &format!("  Likely:  {}\n", place(likely)),
+    }
+    if certain.event == failure.event {
+        text += "  Certain: not before the failing event itself; up to then, chance could have gone another way.";
+    } else if certain.event == likely.event {
+        text += "  Certain: from there on.";
+    } else {
+        text += &format!("  Certain: {}", place(certain));
+    }
+    text
+}
+
+fn led_to_it(slice: &Slice) -> String {
+    format!("The {} events that led to it\n", slice.len())
+}
+
+/// What `explain --json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    seed: u64,
+    failure: &'a Failure,
+    necessary: Vec<Row<'a>>,
+    needless: usize,
+    /// Of so many runs with other small choices, so many fail.
+    rerolls: u64,
+    failing_rerolls: u64,
+    failing_from_the_start: u64,
+    likely: Turn<'a>,
+    certain: Turn<'a>,
+    slice: Vec<&'a Record>,
+    reruns: u64,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct Row<'a> {
+    what: &'a str,
+    /// Of the same number of runs, so many fail without it.
+    failing_rerolls_without: u64,
+}
+
+#[derive(Serialize)]
+struct Turn<'a> {
+    event: u64,
+    failing_before: u64,
+    failing_after: u64,
+    record: Option<&'a Record>,
+}
+
+impl<'a> Turn<'a> {
+    fn new(point: &TurningPoint, records: &'a [Record]) -> Self {
+        let TurningPoint { event, before, after } = *point;
+        let record = records.get(event as usize);
+        Self { event, failing_before: before.failing, failing_after: after.failing, record }
+    }
+}
+
+impl<'a> Document<'a> {
+    fn new(
+        seed: u64,
+        failure: &'a Failure,
+        explanation: &'a Explanation,
+        slice: &Slice,
+        records: &'a [Record],
+    ) -> Self {
+        let Explanation { necessary, needless, with_all, turns, reruns } = explanation;
+        let row = |necessity: &'a sim::explain::Necessity| Row {
+            what: &necessity.words,
+            failing_rerolls_without: necessity.without.failing,
+        };
+        Self {
+            seed,
+            failure,
+            necessary: necessary.iter().map(row).collect(),
+            needless: *needless,
+            rerolls: with_all.of,
+            failing_rerolls: with_all.failing,
+            failing_from_the_start: turns.at_the_start.failing,
+            likely: Turn::new(&turns.likely, records),
+            certain: Turn::new(&turns.certain, records),
+            slice: slice.events().filter_map(|event| records.get(event as usize)).collect(),
+            reruns: *reruns,
+            version: VERSION,
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! The parts of a plan that can be left out, one at a time.
+
+use crate::fault::TimedFault;
+use crate::operation::TimedOperation;
+use crate::plan::Plan;
+use crate::trace::in_ms;
+
+/// A part of a plan.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Part {
+    /// Messages are lost at random.
+    Loss,
+    /// Messages arrive twice.
+    Duplication,
+    /// Messages are held back.
+    Reordering,
+    /// Messages arrive once more, long after.
+    StaleReplay,
+    /// Crashes lose writes, or parts of them.
+    LostWrites,
+    /// Crashes leave parts of writes.
+    TornWrites,
+    /// Clocks run fast or slow.
+    ClockDrift,
+    /// A fault.
+    Fault(TimedFault),
+    /// What an operator asks for.
+    Operation(TimedOperation),
+}
+
+impl Part {
+    pub(super) fn all_of<Settings: Clone>(plan: &Plan<Settings>) -> Vec<Self> {
+        let properties = [
+            (plan.network.loss_ppm > 0, Self::Loss),
+            (plan.network.duplication_ppm > 0, Self::Duplication),
+            (plan.network.reordering_ppm > 0, Self::Reordering),
+            (plan.network.stale_ppm > 0, Self::StaleReplay),
+            (plan.disk.loses, Self::LostWrites),
+            (plan.disk.tears, Self::TornWrites),
+            (plan.clock_drift_ppm.iter().any(|drift| *drift != 0), Self::ClockDrift),
+        ];
+        let properties = properties.into_iter().filter_map(|(is_on, part)| is_on.then_some(part));
+        let faults = plan.faults.iter().cloned().map(Self::Fault);
+        let operations = plan.operations.iter().copied().map(Self::Operation);
+        properties.chain(faults).chain(operations).collect()
+    }
+
+    /// `plan` without it.
+    pub(super) fn left_out_of<Settings: Clone>(&self, plan: &Plan<Settings>) -> Plan<Settings> {
+        let mut plan = plan.clone();
+        match self {
+            Self::Loss => plan.network.loss_ppm = 0,
+            Self::Duplication => plan.network.duplication_ppm = 0,
+            Self::Reordering => plan.network.reordering_ppm = 0,
+            Self::StaleReplay => plan.network.stale_ppm = 0,
+            Self::LostWrites => (plan.disk.loses, plan.disk.tears) = (false, false),
+            Self::TornWrites => plan.disk.tears = false,
+            Self::ClockDrift => plan.clock_drift_ppm.iter_mut().for_each(|drift| *drift = 0),
+            Self::Fault(fault) => {
+                if let Some(place) = plan.faults.iter().position(|other| other == fault) {
+                    plan.faults.remove(place);
+                }
+            }
+            Self::Operation(operation) => {
+                if let Some(place) = plan.operations.iter().position(|other| other == operation) {
+                    plan.operations.remove(place);
+                }
+            }
+        }
+        plan
+    }
+
+    /// When it strikes, where it does so at one time.
+    pub(super) fn starts_ms(&self) -> Option<u64> {
+        match self {
+            Self::Fault(TimedFault { at_ns, .. }) | Self::Operation(TimedOperation { at_ns, .. }) => {
+                Some(at_ns / 1_000_000)
+            }
+            _ => None,
+        }
+    }
+
+    /// What it is of `plan`, in words.
+    #[must_use]
+    pub fn words<Settings>(&self, plan: &Plan<Settings>) -> String {
+        let ppm = |what: &str, ppm: u32| format!("{what} {}.{:02} % of all messages", ppm / 10_000, ppm / 100 % 100);
+        match self {
+            Self::Loss => ppm("the network loses", plan.network.loss_ppm),
+            Self::Duplication => ppm("the network doubles", plan.network.duplication_ppm),
+            Self::Reordering => ppm("the network holds back", plan.network.reordering_ppm),
+            Self::StaleReplay => ppm("the network repeats, long after,", plan.network.stale_ppm),
+            Self::LostWrites => "crashes lose writes that are not complete".to_owned(),
+            Self::TornWrites => "crashes leave parts of writes that are not complete".to_owned(),
+            Self::ClockDrift => format!("clocks drift by {:?} ppm", plan.clock_drift_ppm),
+            Self::Fault(TimedFault { at_ns, fault, trigger }) => {
+                let waits = trigger.map_or(String::new(), |trigger| format!(", once {}", in_ms(&trigger)));
+                format!("{} ms{waits}  {}", at_ns / 1_000_000, in_ms(fault))
+            }
+            Self::Operation(TimedOperation { at_ns, operation }) => {
+                format!("{} ms  an operator asks for {}", at_ns / 1_000_000, in_ms(operation))
+            }
+        }
+    }
+}
