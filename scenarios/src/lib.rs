@@ -9,3 +9,5 @@ pub mod kv;
 pub mod kvstore_go;
 pub mod raft_core_subject;
 pub mod subjects;
+#[cfg(feature = "tikv-raft")]
+pub mod tikv_raft;

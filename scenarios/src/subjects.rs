@@ -116,11 +116,19 @@ pub enum SubjectName {
     RaftCore,
     /// [`KvstoreGo`](crate::kvstore_go::KvstoreGo).
     KvstoreGo,
+    /// [`TikvRaft`](crate::tikv_raft::TikvRaft).
+    #[cfg(feature = "tikv-raft")]
+    TikvRaft,
 }
 
 impl SubjectName {
     /// All of them, in the order in which they are listed.
-    pub const ALL: &'static [Self] = &[Self::RaftCore, Self::KvstoreGo];
+    pub const ALL: &'static [Self] = &[
+        Self::RaftCore,
+        Self::KvstoreGo,
+        #[cfg(feature = "tikv-raft")]
+        Self::TikvRaft,
+    ];
 
     /// How users choose it.
     #[must_use]
@@ -150,15 +158,44 @@ impl FromStr for SubjectName {
 #[macro_export]
 macro_rules! with_subject {
     ($name:expr, $S:ident => $body:expr) => {
+        $crate::with_subjects!($name, $S => $body,
+            RaftCore = $crate::raft_core_subject::RaftCore,
+            KvstoreGo = $crate::kvstore_go::KvstoreGo,
+        )
+    };
+}
+
+/// The arms of [`with_subject!`], and that of a subject which a feature may leave out: what is left out is decided here, and
+/// not in the crate that asks.
+#[cfg(feature = "tikv-raft")]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_subjects {
+    ($name:expr, $S:ident => $body:expr, $($variant:ident = $type:ty,)*) => {
         match $name {
-            $crate::subjects::SubjectName::RaftCore => {
-                type $S = $crate::raft_core_subject::RaftCore;
+            $($crate::subjects::SubjectName::$variant => {
+                type $S = $type;
+                $body
+            })*
+            $crate::subjects::SubjectName::TikvRaft => {
+                type $S = $crate::tikv_raft::TikvRaft;
                 $body
             }
-            $crate::subjects::SubjectName::KvstoreGo => {
-                type $S = $crate::kvstore_go::KvstoreGo;
+        }
+    };
+}
+
+/// The arms of [`with_subject!`].
+#[cfg(not(feature = "tikv-raft"))]
+#[doc(hidden)]
+#[macro_export]
+macro_rules! with_subjects {
+    ($name:expr, $S:ident => $body:expr, $($variant:ident = $type:ty,)*) => {
+        match $name {
+            $($crate::subjects::SubjectName::$variant => {
+                type $S = $type;
                 $body
-            }
+            })*
         }
     };
 }

@@ -1,0 +1,60 @@
+//! Commands as the bytes of an entry.
+
+use raft::eraftpb::Entry;
+use sim::{LogEntry, RequestId};
+
+use crate::kv::{Command, Value, Verb};
+
+/// Who asked comes first, and is enough to know a command by.
+const REQUEST: usize = 6;
+
+pub(super) fn encode(command: &Command) -> Vec<u8> {
+    let mut bytes = encode_request(command.request);
+    bytes.extend(command.key.to_le_bytes());
+    let (verb, value) = match command.verb {
+        Verb::Insert(value) => (0, Some(value)),
+        Verb::Update(value) => (1, Some(value)),
+        Verb::Delete => (2, None),
+        Verb::View | Verb::Read(_) => (3, None),
+    };
+    bytes.push(verb);
+    bytes.extend(value.as_ref().map_or("", |value| value.as_str()).bytes());
+    bytes
+}
+
+pub(super) fn decode(bytes: &[u8]) -> Option<Command> {
+    let (request, rest) = bytes.split_at_checked(REQUEST)?;
+    let (key, rest) = rest.split_first_chunk()?;
+    let (verb, value) = rest.split_first()?;
+    let value = || Value::new(std::str::from_utf8(value).ok()?);
+    let verb = match verb {
+        0 => Verb::Insert(value()?),
+        1 => Verb::Update(value()?),
+        2 => Verb::Delete,
+        3 => Verb::View,
+        _ => return None,
+    };
+    Some(Command { request: decode_request(request)?, key: i64::from_le_bytes(*key), verb })
+}
+
+/// A request as the context of a read.
+pub(super) fn encode_request(request: RequestId) -> Vec<u8> {
+    [&request.client.to_le_bytes()[..], &request.number.to_le_bytes()[..]].concat()
+}
+
+pub(super) fn decode_request(bytes: &[u8]) -> Option<RequestId> {
+    let (client, number) = bytes.split_first_chunk()?;
+    Some(RequestId {
+        client: u16::from_le_bytes(*client),
+        number: u32::from_le_bytes(*number.first_chunk::<{ REQUEST - 2 }>()?),
+    })
+}
+
+/// What the checkers know an entry by.
+pub(super) fn identify(entry: &Entry) -> LogEntry {
+    use raft::eraftpb::EntryType::EntryNormal;
+    let request = (entry.get_entry_type() == EntryNormal).then(|| decode_request(&entry.data)).flatten();
+    let digest = request
+        .map_or(LogEntry::NO_COMMAND, |request| u64::from(request.client) << 32 | u64::from(request.number) | 1 << 63);
+    LogEntry { term: entry.term, digest }
+}
