@@ -14,8 +14,24 @@ impl CatalogueSubject for KvstoreGo {
 
     /// It has no disk that could fail.
     fn meets(class: FaultClass) -> bool {
-        use FaultClass::{LostLog, LostWrite, SlowDisk, TornWrite};
-        !matches!(class, LostWrite | TornWrite | SlowDisk | LostLog)
+        use FaultClass::{
+            BitRot, CrashInWrite, DiskFull, DiskStall, IoError, LostLog, LostWrite, LyingSync, SlowDisk, TornWrite,
+            Wipe,
+        };
+        !matches!(
+            class,
+            LostWrite
+                | TornWrite
+                | SlowDisk
+                | LostLog
+                | CrashInWrite
+                | DiskStall
+                | IoError
+                | DiskFull
+                | LyingSync
+                | BitRot
+                | Wipe
+        )
     }
 
     fn performs(_: OperationClass) -> bool {
