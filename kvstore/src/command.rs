@@ -103,6 +103,13 @@ pub enum Operation {
     },
     /// Ends the session of the command's stamp.
     CloseSession,
+    /// Tells all servers where a new one can be reached.
+    Introduce {
+        /// Its id.
+        server: u64,
+        /// Its address for the other servers, as `host:port`.
+        address: Bytes,
+    },
 }
 
 /// When a put puts.
@@ -193,6 +200,7 @@ impl Operation {
                 key.len() + value.len() + expected.as_ref().map_or(0, |expected| expected.len())
             }
             Self::OpenSession { .. } | Self::CloseSession => 16,
+            Self::Introduce { address, .. } => 8 + address.len(),
         }
     }
 
@@ -212,6 +220,8 @@ impl Operation {
                 (std::slice::from_ref(key), [Some(value), expected.as_ref()])
             }
             Self::OpenSession { .. } | Self::CloseSession => (&[], [None; 2]),
+            // As short as a key, at least.
+            Self::Introduce { address, .. } => (std::slice::from_ref(address), [None; 2]),
         };
         if keys.iter().any(|key| key.len() > LONGEST_KEY) {
             return Err(Malformed::Nonsense("a key is longer than 64 KiB"));
@@ -253,6 +263,11 @@ impl Operation {
                 bytes.integer(*expires_after_ms);
             }
             Self::CloseSession => kind(bytes, 10, &[]),
+            Self::Introduce { server, address } => {
+                kind(bytes, 11, &[]);
+                bytes.integer(*server);
+                bytes.bytes(address);
+            }
         }
     }
 
@@ -285,6 +300,7 @@ impl Operation {
             },
             9 => Self::OpenSession { client: reader.integer()?, expires_after_ms: reader.integer()? },
             10 => Self::CloseSession,
+            11 => Self::Introduce { server: reader.integer()?, address: reader.bytes()? },
             number => return Err(Malformed::Unknown { what: "operation", number }),
         })
     }
@@ -308,6 +324,7 @@ impl fmt::Display for Operation {
             }
             Self::OpenSession { client, .. } => write!(f, "open a session for {client}"),
             Self::CloseSession => write!(f, "close the session"),
+            Self::Introduce { server, address } => write!(f, "server {server} is at {}", address.display()),
         }
     }
 }
@@ -330,6 +347,7 @@ mod tests {
             Operation::CompareAndSet { key, expected: None, value },
             Operation::OpenSession { client: 9, expires_after_ms: 60_000 },
             Operation::CloseSession,
+            Operation::Introduce { server: 6, address: "127.0.0.1:8007".into() },
         ]
     }
 

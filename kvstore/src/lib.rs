@@ -3,6 +3,7 @@
 //! - [`StateMachine`] is what the log builds: a map from bytes to bytes, and the sessions that make a command which is sent
 //!   again take effect once.
 //! - [`Command`] is what a client asks for, and [`Answer`] what it is told. Both have bytes, with a version.
+//! - [`storage`] makes the log durable, and [`replica`] puts it all together: one server without clock, network or disk.
 //! - [`cluster_files`] reads the two files that describe a cluster: who its servers are, and their timeouts.
 //!
 //! ```
@@ -20,7 +21,12 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "server")]
+pub mod client;
 pub mod cluster_files;
+pub mod replica;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod storage;
 
 mod answer;

@@ -17,6 +17,8 @@ use sessions::{Known, Sessions};
 pub struct StateMachine {
     map: OrdMap<Bytes, Bytes>,
     sessions: Sessions,
+    /// Where servers that were added can be reached.
+    addresses: OrdMap<u64, Bytes>,
     /// The latest clock of any command.
     now_ms: u64,
     /// All that was applied, in order, in one number.
@@ -88,6 +90,10 @@ impl StateMachine {
                 }
                 None => Answer::SessionExpired,
             },
+            Operation::Introduce { server, address } => {
+                self.addresses.insert(server, address);
+                Answer::Done
+            }
         }
     }
 
@@ -147,6 +153,12 @@ impl StateMachine {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
+    }
+
+    /// Where servers that were added can be reached, by id.
+    #[must_use]
+    pub fn addresses(&self) -> &OrdMap<u64, Bytes> {
+        &self.addresses
     }
 
     /// How many sessions are open.

@@ -16,6 +16,11 @@ impl StateMachine {
         bytes.integer(self.now_ms);
         bytes.extend(self.history.to_le_bytes());
         self.sessions.encode(&mut bytes);
+        bytes.integer(self.addresses.len() as u64);
+        for (server, address) in &self.addresses {
+            bytes.integer(*server);
+            bytes.bytes(address);
+        }
         bytes.integer(self.map.len() as u64);
         for (key, value) in &self.map {
             bytes.bytes(key);
@@ -45,9 +50,12 @@ impl StateMachine {
         let (now_ms, history) = (reader.integer()?, reader.fixed()?);
         let sessions = Sessions::decode(&mut reader)?;
         let count = reader.count()?;
+        let addresses =
+            (0..count).map(|_| Ok((reader.integer()?, reader.bytes()?))).collect::<Result<_, Malformed>>()?;
+        let count = reader.count()?;
         let map = (0..count).map(|_| Ok((reader.bytes()?, reader.bytes()?))).collect::<Result<_, Malformed>>()?;
         reader.end()?;
-        Ok(Self { map, sessions, now_ms, history })
+        Ok(Self { map, sessions, addresses, now_ms, history })
     }
 }
 
@@ -55,6 +63,7 @@ impl PartialEq for StateMachine {
     fn eq(&self, other: &Self) -> bool {
         (self.now_ms, self.history) == (other.now_ms, other.history)
             && self.sessions == other.sessions
+            && self.addresses == other.addresses
             && self.map == other.map
     }
 }

@@ -26,7 +26,9 @@ pub enum FileName {
 }
 
 impl FileName {
-    pub(crate) fn of_snapshot(id: SnapshotId) -> Self {
+    /// The file that holds the bytes of a snapshot.
+    #[must_use]
+    pub fn of_snapshot(id: SnapshotId) -> Self {
         Self::Snapshot { index: id.last.index.0, term: id.last.term.0, size: id.size, checksum: id.checksum }
     }
 

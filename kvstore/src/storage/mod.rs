@@ -42,6 +42,7 @@ use raft_core::ConfigError;
 use crate::codec::Malformed;
 
 pub use directory::{Directory, DirectoryReader};
+pub(crate) use files::read_up_to;
 pub use files::{Batch, FileName, FileOperation, Files, MemoryFiles};
 pub use log::Log;
 pub use record::{Record, Stored};

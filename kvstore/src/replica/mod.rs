@@ -1,0 +1,410 @@
+//! One server without clock, network or disk: `raft-core`, the state machine, and the log that makes both durable.
+//!
+//! A driver tells it what happened and carries out what it asks for, as for [`Raft`]:
+//!
+//! ```text
+//! replica.step(clock, input, &mut outputs)      any number of times, while inputs are there
+//! replica.flush(&mut outputs)                   then once: all that waits for the disk becomes one batch
+//! for each output, in order:
+//!     Write           carry out the batch; when it is durable: step(Written). There is at most one under way
+//!     StoreSnapshot   put the state's bytes in a file; when that is durable: step(SnapshotStored)
+//!     Send            put it on the wire
+//!     Answer          tell whoever asked
+//!     Stop            stop: nothing more will come
+//! wait for a message, a request, the disk, or next_deadline()
+//! ```
+
+mod request;
+mod storing;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use raft_core::{
+    Config, Effect, Input as CoreInput, LogIndex, LogPosition, Membership, Message, NodeId, Payload, Persist,
+    ProposalId, ProposalOutcome, Raft, ReadId, ReadOutcome, RejectReason, RoleName, Sequence, Term, Time,
+    TransferOutcome,
+};
+use rand_chacha::rand_core::Rng;
+
+pub use self::request::{Found, Outcome, Query, Request};
+pub use self::storing::SnapshotPolicy;
+use crate::answer::Answer;
+use crate::bytes::Bytes;
+use crate::command::Command;
+use crate::machine::StateMachine;
+use crate::storage::{Batch, Files, Log, Recovered, StorageError};
+
+/// What time it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// On the node's own monotonic clock.
+    pub now: Time,
+    /// Milliseconds since 1970. Sessions expire by it, and nothing else depends on it.
+    pub wall_ms: u64,
+}
+
+/// What happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// A message arrived. The driver vouches for `from`.
+    Receive {
+        /// The server that sent it.
+        from: NodeId,
+        /// What it said.
+        message: Message<Bytes>,
+    },
+    /// Somebody wants something. Ends in one [`Output::Answer`], unless the process ends first.
+    Request {
+        /// Comes back with the answer. No two that are under way have the same.
+        id: u64,
+        /// What is wanted.
+        request: Request,
+    },
+    /// An operator wants another voter to lead. Ends in one [`Output::TransferEnded`].
+    TransferLeadership {
+        /// Which.
+        to: NodeId,
+    },
+    /// An operator wants a snapshot now.
+    TakeSnapshot,
+    /// The batch under way is durable.
+    Written,
+    /// The snapshot of [`Output::StoreSnapshot`] is in its file, and durable.
+    SnapshotStored {
+        /// Its last entry.
+        last: LogPosition,
+        /// How many bytes it has.
+        size: u64,
+        /// Their [checksum](crate::checksum).
+        checksum: u64,
+    },
+    /// A peer could not be reached. A hint.
+    PeerUnreachable {
+        /// Which.
+        peer: NodeId,
+    },
+    /// The clock reached [`Replica::next_deadline`].
+    DeadlineReached,
+}
+
+/// One thing to do.
+#[derive(Debug)]
+pub enum Output {
+    /// Make it durable, then say so.
+    Write(Batch),
+    /// Store a snapshot of `machine` beside the log, in the file that its position, size and checksum name.
+    StoreSnapshot {
+        /// The last entry that it contains.
+        last: LogPosition,
+        /// The state then.
+        machine: StateMachine,
+    },
+    /// Send a message. It may be lost, delayed, duplicated or overtaken.
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What to say.
+        message: Message<Bytes>,
+    },
+    /// The end of a request.
+    Answer {
+        /// Which.
+        id: u64,
+        /// How it ended.
+        outcome: Outcome,
+    },
+    /// The end of a leadership transfer.
+    TransferEnded {
+        /// Who was to lead.
+        to: NodeId,
+        /// How it ended.
+        outcome: TransferOutcome,
+    },
+    /// The role, the term or the known leader is another.
+    RoleChanged {
+        /// The term.
+        term: Term,
+        /// The role.
+        role: RoleName,
+        /// The leader, where known.
+        leader: Option<NodeId>,
+    },
+    /// The members are others, as far as the log here says.
+    MembershipChanged {
+        /// The entry that says so.
+        index: LogIndex,
+        /// They.
+        membership: Arc<Membership>,
+    },
+    /// This leader has proof that a follower lost what it had acknowledged.
+    FollowerLostLog {
+        /// Which.
+        follower: NodeId,
+    },
+    /// The state machine is that of a snapshot which the leader sent.
+    Restored {
+        /// Its last entry.
+        last: LogPosition,
+    },
+    /// What a peer sent makes no sense, and was ignored.
+    Refused {
+        /// Who sent it, where it was a message.
+        from: Option<NodeId>,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The server must stop, and this is why.
+    Stop(String),
+}
+
+/// One server.
+#[derive(Clone, Debug)]
+pub struct Replica<F, R> {
+    raft: Raft<Bytes, R>,
+    machine: StateMachine,
+    log: Log,
+    files: F,
+    policy: SnapshotPolicy,
+    /// What waits for the disk.
+    waiting: Vec<Persist<Bytes>>,
+    /// The last write of the batch under way.
+    writing: Option<Sequence>,
+    /// The snapshot that is being stored.
+    storing: Option<LogPosition>,
+    /// How many bytes of commands were applied since the last snapshot was begun.
+    applied_bytes: u64,
+    /// The answers to the entries applied last, the first of them to the entry at `answers_from`.
+    answers: Vec<Answer>,
+    answers_from: LogIndex,
+    /// The reads under way, and the questions they are to answer.
+    reads: BTreeMap<u64, Query>,
+    is_stopped: bool,
+    effects: Vec<Effect<Bytes>>,
+    inputs: VecDeque<CoreInput<Bytes>>,
+}
+
+/// Membership changes are proposals too, and have no answer of the state machine.
+const CHANGE: u64 = 1 << 63;
+
+impl<F: Files, R: Rng> Replica<F, R> {
+    /// A server that starts with what its disk holds. `files` reads that disk; what is written is to be seen in it at once.
+    ///
+    /// # Errors
+    /// Where the configuration or the disk makes no sense.
+    pub fn new(
+        config: &Config,
+        policy: SnapshotPolicy,
+        recovered: Recovered,
+        files: F,
+        now: Time,
+        rng: R,
+    ) -> Result<Self, StorageError> {
+        let Recovered { restored, machine, log, .. } = recovered;
+        let raft = Raft::new(config, restored, now, rng).map_err(StorageError::Contradiction)?;
+        Ok(Self {
+            raft,
+            machine,
+            log,
+            files,
+            policy,
+            waiting: Vec::new(),
+            writing: None,
+            storing: None,
+            applied_bytes: 0,
+            answers: Vec::new(),
+            answers_from: LogIndex(0),
+            reads: BTreeMap::new(),
+            is_stopped: false,
+            effects: Vec::new(),
+            inputs: VecDeque::new(),
+        })
+    }
+
+    /// Takes one input and appends what is to be done. Nothing is written before [`flush`](Self::flush).
+    pub fn step(&mut self, clock: Clock, input: Input, outputs: &mut Vec<Output>) {
+        if self.is_stopped {
+            return;
+        }
+        let mut next = self.core_input(clock, input, outputs);
+        while let Some(input) = next {
+            self.step_core(clock.now, input, outputs);
+            next = self.inputs.pop_front();
+        }
+    }
+
+    /// Begins a batch of all that waits for the disk, unless one is under way.
+    pub fn flush(&mut self, outputs: &mut Vec<Output>) {
+        if self.is_stopped || self.writing.is_some() {
+            return;
+        }
+        let Some(last) = self.waiting.last() else { return };
+        self.writing = Some(last.sequence);
+        let raft = &self.raft;
+        let batch = self.log.batch(&self.waiting, |id| raft.snapshots_in_use().any(|used| used == id));
+        self.waiting.clear();
+        match batch {
+            Ok(batch) => outputs.push(Output::Write(batch)),
+            Err(problem) => self.stop(format!("the snapshot that the leader sent: {problem}"), outputs),
+        }
+    }
+
+    /// What the core is told, where it is told anything.
+    fn core_input(&mut self, clock: Clock, input: Input, outputs: &mut Vec<Output>) -> Option<CoreInput<Bytes>> {
+        Some(match input {
+            Input::Receive { from, message } => CoreInput::Receive { from, message },
+            Input::Request { id, request: Request::Command { stamp, trace, operation } } => {
+                if let Err(problem) = operation.check_sizes() {
+                    let outcome = Outcome::Refused(problem.to_string());
+                    outputs.push(Output::Answer { id, outcome });
+                    return None;
+                }
+                let command = Command { stamp, time_ms: clock.wall_ms, trace, operation };
+                CoreInput::Propose { id: ProposalId(id), command: command.encode() }
+            }
+            Input::Request { id, request: Request::Read { query, mode } } => {
+                self.reads.insert(id, query);
+                CoreInput::Read { id: ReadId(id), mode }
+            }
+            Input::Request { id, request: Request::ChangeMembership(changes) } => {
+                CoreInput::ChangeMembership { id: ProposalId(id | CHANGE), changes }
+            }
+            Input::TransferLeadership { to } => CoreInput::TransferLeadership { to },
+            Input::TakeSnapshot => {
+                self.take_snapshot(outputs);
+                return None;
+            }
+            Input::Written => CoreInput::Persisted { sequence: self.writing.take()? },
+            Input::SnapshotStored { last, size, checksum } => return self.snapshot_stored(last, size, checksum),
+            Input::PeerUnreachable { peer } => CoreInput::PeerUnreachable { peer },
+            Input::DeadlineReached => CoreInput::DeadlineReached,
+        })
+    }
+
+    fn step_core(&mut self, now: Time, input: CoreInput<Bytes>, outputs: &mut Vec<Output>) {
+        let from = match &input {
+            CoreInput::Receive { from, .. } => Some(*from),
+            _ => None,
+        };
+        let mut effects = std::mem::take(&mut self.effects);
+        if let Err(error) = self.raft.step(now, input, &mut effects) {
+            outputs.push(Output::Refused { from, reason: error.to_string() });
+        }
+        for effect in effects.drain(..) {
+            self.carry_out(effect, outputs);
+        }
+        self.effects = effects;
+    }
+
+    fn carry_out(&mut self, effect: Effect<Bytes>, outputs: &mut Vec<Output>) {
+        match effect {
+            Effect::Persist(write) => self.waiting.push(write),
+            Effect::Send { to, message } => outputs.push(Output::Send { to, message }),
+            Effect::Apply { first, last } => {
+                self.apply(first, last);
+                self.take_snapshot_if_due(outputs);
+            }
+            Effect::RestoreSnapshot(snapshot) => self.restore(&snapshot, outputs),
+            Effect::LoadSnapshotChunk { to, snapshot, offset, length } => {
+                let data = self.load(snapshot, offset, length);
+                self.inputs.push_back(CoreInput::SnapshotChunkLoaded { to, snapshot, offset, data });
+            }
+            Effect::ProposalOutcome { id, outcome } => {
+                let is_change = id.0 & CHANGE != 0;
+                let outcome = self.proposal_outcome(is_change, outcome);
+                outputs.push(Output::Answer { id: id.0 & !CHANGE, outcome });
+            }
+            Effect::ReadOutcome { id, outcome } => self.end_read(id.0, outcome, outputs),
+            Effect::TransferOutcome { to, outcome } => outputs.push(Output::TransferEnded { to, outcome }),
+            Effect::RoleChanged { term, role, leader } => outputs.push(Output::RoleChanged { term, role, leader }),
+            Effect::MembershipChanged { index, membership } => {
+                outputs.push(Output::MembershipChanged { index, membership });
+            }
+            Effect::FollowerLostLog { follower, .. } => outputs.push(Output::FollowerLostLog { follower }),
+            Effect::Fatal(error) => self.stop(error.to_string(), outputs),
+        }
+    }
+
+    fn stop(&mut self, reason: String, outputs: &mut Vec<Output>) {
+        self.is_stopped = true;
+        outputs.push(Output::Stop(reason));
+    }
+
+    fn apply(&mut self, first: LogIndex, last: LogIndex) {
+        self.answers.clear();
+        self.answers_from = first;
+        for (index, entry) in (first.0..).zip(self.raft.log().slice(first..=last)) {
+            let command = match &entry.payload {
+                Payload::Command(command) => Some(&**command),
+                Payload::Noop | Payload::Membership(_) => None,
+            };
+            self.applied_bytes += 16 + command.map_or(0, |command| command.len() as u64);
+            self.answers.push(self.machine.apply(index, command));
+        }
+    }
+
+    fn proposal_outcome(&mut self, is_change: bool, outcome: ProposalOutcome) -> Outcome {
+        match outcome {
+            ProposalOutcome::Committed { .. } if is_change => Outcome::Changed,
+            ProposalOutcome::Committed { index, .. } => {
+                // Its `Apply` came right before: the answer is among the last.
+                let place = index.0.checked_sub(self.answers_from.0).and_then(|place| usize::try_from(place).ok());
+                match place.and_then(|place| self.answers.get(place)) {
+                    Some(answer) => Outcome::Done { answer: answer.clone(), index },
+                    None => Outcome::Unknown,
+                }
+            }
+            ProposalOutcome::Rejected(RejectReason::NotLeader { leader }) => Outcome::NotLeader { leader },
+            ProposalOutcome::Rejected(RejectReason::TransferInProgress { to }) => {
+                Outcome::NotLeader { leader: Some(to) }
+            }
+            ProposalOutcome::Rejected(RejectReason::TooMuchUncommitted { uncommitted_bytes }) => {
+                Outcome::Again(format!("{uncommitted_bytes} bytes wait to be committed already"))
+            }
+            ProposalOutcome::Rejected(RejectReason::Membership(error)) => Outcome::Refused(error.to_string()),
+            ProposalOutcome::Rejected(RejectReason::ChangeInProgress) => {
+                Outcome::Again("the change of membership before this one is not complete".to_owned())
+            }
+            ProposalOutcome::Rejected(_) => {
+                Outcome::Again("the leader is new, and has committed nothing yet".to_owned())
+            }
+            ProposalOutcome::Superseded => Outcome::Again("another leader's entry took its place".to_owned()),
+            _ => Outcome::Unknown,
+        }
+    }
+
+    fn end_read(&mut self, id: u64, outcome: ReadOutcome, outputs: &mut Vec<Output>) {
+        let Some(query) = self.reads.remove(&id) else { return };
+        let outcome = match outcome {
+            ReadOutcome::Ready { .. } => Outcome::Found(query.ask(&self.machine)),
+            ReadOutcome::NotLeader { leader } => Outcome::NotLeader { leader },
+            _ => Outcome::Again("leadership changed".to_owned()),
+        };
+        outputs.push(Output::Answer { id, outcome });
+    }
+
+    /// When to step with [`Input::DeadlineReached`] if nothing happens first.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.raft.next_deadline()
+    }
+
+    /// The core.
+    pub fn raft(&self) -> &Raft<Bytes, R> {
+        &self.raft
+    }
+
+    /// The state machine, as far as the log has been applied.
+    pub fn machine(&self) -> &StateMachine {
+        &self.machine
+    }
+
+    /// The files that it reads.
+    pub fn files_mut(&mut self) -> &mut F {
+        &mut self.files
+    }
+
+    /// Whether anything waits for the disk, or is under way to it.
+    pub fn is_writing(&self) -> bool {
+        self.writing.is_some() || !self.waiting.is_empty()
+    }
+}

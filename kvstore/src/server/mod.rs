@@ -1,0 +1,25 @@
+//! The server: a [`Replica`](crate::replica::Replica) on real clocks, sockets and files.
+//!
+//! ```text
+//!  clients ─▶ clients.rs ─┐                       ┌─▶ disk.rs      one thread: a batch, an fsync, and back
+//!  operators ▶ admin.rs ──┼─▶ node.rs: Replica ───┼─▶ link.rs      one connection to each peer, out
+//!  peers ──▶ peers.rs ────┘   one thread          └─▶ whoever asked
+//! ```
+//!
+//! Every queue on the way is bounded: who sends faster than this server works, waits.
+
+mod admin;
+mod book;
+mod clients;
+mod commands;
+mod disk;
+pub mod frame;
+mod link;
+mod metrics;
+mod node;
+mod options;
+mod peers;
+pub mod resp;
+
+pub use node::{Server, Status};
+pub use options::{Options, Settings};
