@@ -7,6 +7,7 @@ pub mod cluster_files;
 pub mod explored;
 pub mod kv;
 pub mod kvstore_go;
+pub mod kvstore_subject;
 pub mod raft_core_subject;
 pub mod subjects;
 #[cfg(feature = "tikv-raft")]

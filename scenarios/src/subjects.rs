@@ -114,6 +114,8 @@ pub enum SubjectName {
     /// [`RaftCore`](crate::raft_core_subject::RaftCore).
     #[default]
     RaftCore,
+    /// [`Kvstore`](crate::kvstore_subject::Kvstore).
+    Kvstore,
     /// [`KvstoreGo`](crate::kvstore_go::KvstoreGo).
     KvstoreGo,
     /// [`TikvRaft`](crate::tikv_raft::TikvRaft).
@@ -125,6 +127,7 @@ impl SubjectName {
     /// All of them, in the order in which they are listed.
     pub const ALL: &'static [Self] = &[
         Self::RaftCore,
+        Self::Kvstore,
         Self::KvstoreGo,
         #[cfg(feature = "tikv-raft")]
         Self::TikvRaft,
@@ -160,6 +163,7 @@ macro_rules! with_subject {
     ($name:expr, $S:ident => $body:expr) => {
         $crate::with_subjects!($name, $S => $body,
             RaftCore = $crate::raft_core_subject::RaftCore,
+            Kvstore = $crate::kvstore_subject::Kvstore,
             KvstoreGo = $crate::kvstore_go::KvstoreGo,
         )
     };

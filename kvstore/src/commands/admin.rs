@@ -7,12 +7,12 @@ use std::time::Duration;
 
 use clap::Subcommand;
 
-use super::{Problem, servers};
+use super::{Problem, addresses};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// The servers of the cluster (peers.json)
-    #[arg(long, value_name = "FILE", global = true, required_unless_present = "servers")]
+    #[arg(long, value_name = "FILE", global = true)]
     peers: Option<PathBuf>,
     /// Where they listen for operators, if not 2000 ports further
     #[arg(long, value_name = "ADDR,..", value_delimiter = ',', global = true, conflicts_with = "peers")]
@@ -61,10 +61,7 @@ enum Verb {
 struct Reply(u16, String);
 
 pub(super) fn run(args: &Args) -> Result<(), Problem> {
-    let addresses = match &args.peers {
-        Some(peers) => servers(peers, 2_000)?.into_iter().map(|(_, address)| address).collect(),
-        None => args.servers.clone(),
-    };
+    let addresses = addresses(args.peers.as_deref(), &args.servers, 2_000)?;
     let secret = match &args.secret_file {
         Some(path) => {
             let bytes = std::fs::read(path).map_err(|error| Problem::Usage(format!("{}: {error}", path.display())))?;

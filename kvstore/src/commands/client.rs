@@ -6,12 +6,12 @@ use std::time::Duration;
 use clap::Subcommand;
 use kvstore::client::{Client, Patience};
 
-use super::{Problem, servers};
+use super::{Problem, addresses};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
     /// The servers of the cluster (peers.json)
-    #[arg(long, value_name = "FILE", global = true, required_unless_present = "servers")]
+    #[arg(long, value_name = "FILE", global = true)]
     peers: Option<PathBuf>,
     /// Where they listen for clients, if not 1000 ports further
     #[arg(long, value_name = "ADDR,..", value_delimiter = ',', global = true, conflicts_with = "peers")]
@@ -46,10 +46,7 @@ enum Verb {
 }
 
 pub(super) fn run(args: &Args) -> Result<(), Problem> {
-    let addresses = match &args.peers {
-        Some(peers) => servers(peers, 1_000)?.into_iter().map(|(_, address)| address).collect(),
-        None => args.servers.clone(),
-    };
+    let addresses = addresses(args.peers.as_deref(), &args.servers, 1_000)?;
     let patience = Patience { in_all: Duration::from_millis(args.timeout), ..Patience::default() };
     let mut client = Client::new(addresses, u64::from(std::process::id()), patience);
     let mut command = |verb: &str, operands: &[&String]| {

@@ -77,11 +77,17 @@ pub(crate) fn run() -> ExitCode {
     }
 }
 
-/// The servers' addresses in a peers file, with their ids and so many ports further.
-fn servers(peers: &Path, further: u16) -> Result<Vec<(u64, String)>, Problem> {
+/// The addresses that are named, or those in a peers file with their ports so much higher.
+fn addresses(peers: Option<&Path>, named: &[String], further: u16) -> Result<Vec<String>, Problem> {
+    let Some(peers) = peers else {
+        return match named {
+            [] => Err(Problem::Usage("which cluster? give --peers or --servers".to_owned())),
+            named => Ok(named.to_vec()),
+        };
+    };
     let files = ClusterFiles::read(None, Some(peers)).map_err(Problem::Usage)?;
     let address = |peer: &kvstore::cluster_files::Peer| {
-        (peer.id, format!("{}:{}", peer.host.name(), peer.host.port().wrapping_add(further)))
+        format!("{}:{}", peer.host.name(), peer.host.port().wrapping_add(further))
     };
     Ok(files.peers().unwrap_or_default().iter().map(address).collect())
 }

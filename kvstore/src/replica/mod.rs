@@ -22,8 +22,8 @@ use std::sync::Arc;
 
 use raft_core::{
     Config, Effect, Input as CoreInput, LogIndex, LogPosition, Membership, Message, NodeId, Payload, Persist,
-    ProposalId, ProposalOutcome, Raft, ReadId, ReadOutcome, RejectReason, RoleName, Sequence, Term, Time,
-    TransferOutcome,
+    ProposalId, ProposalOutcome, Raft, ReadId, ReadOutcome, RejectReason, RoleName, Sequence, SnapshotWrite, Term,
+    Time, TransferOutcome,
 };
 use rand_chacha::rand_core::Rng;
 
@@ -89,7 +89,7 @@ pub enum Input {
 }
 
 /// One thing to do.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Output {
     /// Make it durable, then say so.
     Write(Batch),
@@ -172,6 +172,8 @@ pub struct Replica<F, R> {
     writing: Option<Sequence>,
     /// The snapshot that is being stored.
     storing: Option<LogPosition>,
+    /// The last entry that the state machine was given. A step of the core may be further already.
+    applied: LogIndex,
     /// How many bytes of commands were applied since the last snapshot was begun.
     applied_bytes: u64,
     /// The answers to the entries applied last, the first of them to the entry at `answers_from`.
@@ -179,6 +181,8 @@ pub struct Replica<F, R> {
     answers_from: LogIndex,
     /// The reads under way, and the questions they are to answer.
     reads: BTreeMap<u64, Query>,
+    /// Where the log has changed since somebody last asked.
+    log_changed_from: Option<LogIndex>,
     is_stopped: bool,
     effects: Vec<Effect<Bytes>>,
     inputs: VecDeque<CoreInput<Bytes>>,
@@ -202,6 +206,7 @@ impl<F: Files, R: Rng> Replica<F, R> {
     ) -> Result<Self, StorageError> {
         let Recovered { restored, machine, log, .. } = recovered;
         let raft = Raft::new(config, restored, now, rng).map_err(StorageError::Contradiction)?;
+        let applied = raft.last_applied();
         Ok(Self {
             raft,
             machine,
@@ -211,10 +216,12 @@ impl<F: Files, R: Rng> Replica<F, R> {
             waiting: Vec::new(),
             writing: None,
             storing: None,
+            applied,
             applied_bytes: 0,
             answers: Vec::new(),
             answers_from: LogIndex(0),
             reads: BTreeMap::new(),
+            log_changed_from: None,
             is_stopped: false,
             effects: Vec::new(),
             inputs: VecDeque::new(),
@@ -298,7 +305,10 @@ impl<F: Files, R: Rng> Replica<F, R> {
 
     fn carry_out(&mut self, effect: Effect<Bytes>, outputs: &mut Vec<Output>) {
         match effect {
-            Effect::Persist(write) => self.waiting.push(write),
+            Effect::Persist(write) => {
+                self.note_log_change(&write);
+                self.waiting.push(write);
+            }
             Effect::Send { to, message } => outputs.push(Output::Send { to, message }),
             Effect::Apply { first, last } => {
                 self.apply(first, last);
@@ -325,6 +335,15 @@ impl<F: Files, R: Rng> Replica<F, R> {
         }
     }
 
+    fn note_log_change(&mut self, write: &Persist<Bytes>) {
+        let installed = match write.snapshot.as_deref() {
+            Some(SnapshotWrite::Chunk { snapshot, is_complete: true, .. }) => Some(snapshot.last.index.next()),
+            _ => None,
+        };
+        let changed = write.log.as_ref().map(|log| log.first);
+        self.log_changed_from = [self.log_changed_from, installed, changed].into_iter().flatten().min();
+    }
+
     fn stop(&mut self, reason: String, outputs: &mut Vec<Output>) {
         self.is_stopped = true;
         outputs.push(Output::Stop(reason));
@@ -341,6 +360,7 @@ impl<F: Files, R: Rng> Replica<F, R> {
             self.applied_bytes += 16 + command.map_or(0, |command| command.len() as u64);
             self.answers.push(self.machine.apply(index, command));
         }
+        self.applied = last;
     }
 
     fn proposal_outcome(&mut self, is_change: bool, outcome: ProposalOutcome) -> Outcome {
@@ -396,6 +416,11 @@ impl<F: Files, R: Rng> Replica<F, R> {
     /// The state machine, as far as the log has been applied.
     pub fn machine(&self) -> &StateMachine {
         &self.machine
+    }
+
+    /// The lowest index at which the log has changed since this was asked before.
+    pub fn take_log_change(&mut self) -> Option<LogIndex> {
+        self.log_changed_from.take()
     }
 
     /// The files that it reads.

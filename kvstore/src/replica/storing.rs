@@ -25,15 +25,15 @@ impl<F: Files, R: Rng> Replica<F, R> {
     pub(super) fn take_snapshot_if_due(&mut self, outputs: &mut Vec<Output>) {
         let Some(entries) = self.policy.entries else { return };
         let (previous, size) = self.raft.snapshot().map_or((0, 0), |snapshot| (snapshot.last.index.0, snapshot.size));
-        let is_due = self.raft.last_applied().0 >= previous + entries
-            && self.applied_bytes >= size / 100 * self.policy.growth_percent;
+        let is_due =
+            self.applied.0 >= previous + entries && self.applied_bytes >= size / 100 * self.policy.growth_percent;
         if is_due {
             self.take_snapshot(outputs);
         }
     }
 
     pub(super) fn take_snapshot(&mut self, outputs: &mut Vec<Output>) {
-        let index = self.raft.last_applied();
+        let index = self.applied;
         let is_new = self.raft.snapshot().map_or(LogIndex(0), |snapshot| snapshot.last.index) < index;
         if self.storing.is_some() || !is_new {
             return;
@@ -41,6 +41,7 @@ impl<F: Files, R: Rng> Replica<F, R> {
         let Some(term) = self.raft.log().term_at(index) else { return };
         let last = LogPosition { index, term };
         self.storing = Some(last);
+        self.log.keep_leftovers_of(last);
         self.applied_bytes = 0;
         outputs.push(Output::StoreSnapshot { last, machine: self.machine.clone() });
     }
@@ -59,6 +60,7 @@ impl<F: Files, R: Rng> Replica<F, R> {
         match self.read_state(snapshot) {
             Ok(machine) => {
                 self.machine = machine;
+                self.applied = snapshot.last.index;
                 self.answers.clear();
                 self.applied_bytes = 0;
                 outputs.push(Output::Restored { last: snapshot.last });

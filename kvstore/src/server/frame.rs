@@ -175,8 +175,13 @@ pub fn accept_welcome(
     if secret.prove(b"answers", hello, &welcome[..32]) != hash(&welcome[32..]) {
         return Err(Refusal::Proof);
     }
-    let proof = secret.prove(b"dials", hello, welcome);
-    Ok((*proof.as_bytes(), Seal { key: secret.session(hello, welcome), number: 0 }))
+    Ok((proof(secret, hello, welcome), Seal { key: secret.session(hello, welcome), number: 0 }))
+}
+
+/// How a dialer shows that it knows the secret.
+#[must_use]
+pub fn proof(secret: &Secret, hello: &[u8; HELLO], welcome: &[u8; WELCOME]) -> [u8; PROOF] {
+    *secret.prove(b"dials", hello, welcome).as_bytes()
 }
 
 fn hash(bytes: &[u8]) -> blake3::Hash {

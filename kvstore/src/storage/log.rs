@@ -117,9 +117,16 @@ impl Log {
 
     /// A file of a snapshot is being written beside the log.
     pub(crate) fn note_snapshot(&mut self, id: SnapshotId) {
+        // What a crash left of it is being written over.
+        self.leftovers.retain(|file| *file != FileName::of_snapshot(id));
         if !self.snapshots.contains(&id) {
             self.snapshots.push(id);
         }
+    }
+
+    /// A snapshot that ends there is about to be written: what a crash left of it must not be removed meanwhile.
+    pub(crate) fn keep_leftovers_of(&mut self, last: LogPosition) {
+        self.leftovers.retain(|file| file.snapshot().is_none_or(|id| id.last != last));
     }
 
     /// Appends `records` in a batch of their own, to a new segment where the last has no room.

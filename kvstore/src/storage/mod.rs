@@ -46,7 +46,7 @@ pub(crate) use files::read_up_to;
 pub use files::{Batch, FileName, FileOperation, Files, MemoryFiles};
 pub use log::Log;
 pub use record::{Record, Stored};
-pub use recovery::{Recovered, Report, recover};
+pub use recovery::{Recovered, Report, recover, stored};
 pub use segment::{SECTOR, batch_in};
 
 /// Why a server cannot start from its disk, or go on with it.

@@ -51,7 +51,7 @@ pub struct Report {
 pub fn recover(files: &impl Files, server: u64, segment_bytes: u64) -> Result<Recovered, StorageError> {
     let names = files.list().map_err(|error| io_error("the directory", error))?;
     let mut report = Report::default();
-    let (chain, highest) = chain(files, &names, server)?;
+    let (chain, highest) = chain(files, &names, server, &mut report)?;
     let mut log = Log {
         server,
         segment_bytes,
@@ -70,7 +70,8 @@ pub fn recover(files: &impl Files, server: u64, segment_bytes: u64) -> Result<Re
     let mut stored = Stored::default();
     for (place, segment) in chain.iter().enumerate() {
         let successor = chain.get(place + 1).map(|next| next.header);
-        replay(segment, successor, &mut stored, &mut log, place, &mut report)?;
+        let end = replay(segment, successor, &mut stored, &mut report)?;
+        (log.offset, log.next_batch, log.segments[place].1) = (end.offset, end.next_batch, end.highest);
     }
     let machine = restore_snapshot(files, stored.snapshot.as_deref())?;
     log.staging = restore_staged(files, &mut stored, &mut report)?;
@@ -98,13 +99,42 @@ pub fn recover(files: &impl Files, server: u64, segment_bytes: u64) -> Result<Re
     Ok(Recovered { restored, machine, log, report })
 }
 
+/// What the log of `server` in `files` adds up to.
+///
+/// # Errors
+/// As [`recover`].
+pub fn stored(files: &impl Files, server: u64) -> Result<Stored, StorageError> {
+    let names = files.list().map_err(|error| io_error("the directory", error))?;
+    let (chain, _) = chain(files, &names, server, &mut Report::default())?;
+    let mut stored = Stored::default();
+    for (place, segment) in chain.iter().enumerate() {
+        let successor = chain.get(place + 1).map(|next| next.header);
+        replay(segment, successor, &mut stored, &mut Report::default())?;
+    }
+    Ok(stored)
+}
+
+/// What reading a segment leads up to.
+struct End {
+    /// Where its last batch ends.
+    offset: u64,
+    next_batch: u64,
+    /// The highest index that it ever held.
+    highest: LogIndex,
+}
+
 struct Segment {
     header: Header,
     bytes: Vec<u8>,
 }
 
 /// The segments of the log, oldest first, and the highest number that any has.
-fn chain(files: &impl Files, names: &[FileName], server: u64) -> Result<(Vec<Segment>, Option<u64>), StorageError> {
+fn chain(
+    files: &impl Files,
+    names: &[FileName],
+    server: u64,
+    report: &mut Report,
+) -> Result<(Vec<Segment>, Option<u64>), StorageError> {
     let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| match name {
@@ -131,7 +161,7 @@ fn chain(files: &impl Files, names: &[FileName], server: u64) -> Result<(Vec<Seg
             }
             Some(header) => chain.push(Segment { header, bytes }),
             // A crash came while it was begun.
-            None if chain.is_empty() => {}
+            None if chain.is_empty() => report.torn = Some((file, 0)),
             None => return Err(damaged(file, 0, Malformed::Nonsense("the header that was durable is empty"))),
         }
     }
@@ -144,14 +174,13 @@ fn replay(
     segment: &Segment,
     successor: Option<Header>,
     stored: &mut Stored,
-    log: &mut Log,
-    place: usize,
     report: &mut Report,
-) -> Result<(), StorageError> {
+) -> Result<End, StorageError> {
     let Segment { header, bytes } = segment;
     let file = FileName::Segment(header.segment);
     let mut batch = header.first_batch;
     let mut offset = SECTOR;
+    let mut highest = LogIndex(0);
     let end = successor.map(|successor| successor.previous_end as usize);
     while end.is_none_or(|end| offset < end) {
         let bad = |what| damaged(file, offset as u64, what);
@@ -160,7 +189,7 @@ fn replay(
                 for record in Record::all_in(&body).map_err(bad)? {
                     if let Record::Entries { first, entries } = &record {
                         let last = LogIndex(first.0.saturating_add(entries.len() as u64)).previous();
-                        log.segments[place].1 = log.segments[place].1.max(last);
+                        highest = highest.max(last);
                     }
                     stored.add(record).map_err(bad)?;
                 }
@@ -181,9 +210,7 @@ fn replay(
     {
         return Err(damaged(file, offset as u64, Malformed::Nonsense("the next segment goes on from somewhere else")));
     }
-    log.offset = offset as u64;
-    log.next_batch = batch;
-    Ok(())
+    Ok(End { offset: offset as u64, next_batch: batch, highest })
 }
 
 fn restore_snapshot(files: &impl Files, snapshot: Option<&Snapshot>) -> Result<StateMachine, StorageError> {

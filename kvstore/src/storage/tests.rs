@@ -293,6 +293,23 @@ fn a_snapshot_from_the_leader_comes_in_parts_survives_restarts_and_takes_the_pla
 }
 
 #[test]
+fn what_a_crash_left_of_a_snapshot_is_not_removed_once_it_comes_again() {
+    let mut bench = Bench::new();
+    let machine = some_state();
+    let (snapshot, bytes) = snapshot_of(&machine, 500);
+    // A crash came after some of its bytes and before the log spoke of them.
+    let file = FileName::of_snapshot(snapshot.id());
+    bench.files.carry_out(&FileOperation::Write { file, offset: 0, data: bytes[..9].into() });
+    bench.log = recover(&bench.files, SERVER, SEGMENT).expect("whole").log;
+    for (offset, end, is_complete) in [(0, 100, false), (100, bytes.len(), true)] {
+        let (snapshot, data) = (snapshot.clone(), bytes[offset..end].into());
+        let chunk = SnapshotWrite::Chunk { snapshot, offset: offset as u64, data, is_complete };
+        bench.write(&[snapshot_write(chunk)]);
+    }
+    assert!(recover(&bench.files, SERVER, SEGMENT).expect("whole").machine == machine);
+}
+
+#[test]
 fn a_damaged_part_of_a_snapshot_on_its_way_is_fetched_again() {
     let mut bench = Bench::new();
     let (snapshot, bytes) = snapshot_of(&some_state(), 500);

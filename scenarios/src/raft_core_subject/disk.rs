@@ -204,6 +204,6 @@ pub(super) fn identify(entry: &Entry<Command>) -> LogEntry {
     LogEntry { term: entry.term.0, digest }
 }
 
-pub(super) fn term_and_vote(term: Term, voted_for: Option<raft_core::NodeId>) -> TermAndVote {
+pub(crate) fn term_and_vote(term: Term, voted_for: Option<raft_core::NodeId>) -> TermAndVote {
     TermAndVote { term: term.0, voted_for: voted_for.map(sim_id) }
 }

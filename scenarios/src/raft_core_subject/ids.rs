@@ -4,11 +4,11 @@ use raft_core::{ProposalId, ReadId};
 use sim::{NodeId, RequestId};
 
 /// The simulator counts nodes from 0; here ids start at 1.
-pub(super) fn core_id(node: NodeId) -> raft_core::NodeId {
+pub(crate) fn core_id(node: NodeId) -> raft_core::NodeId {
     raft_core::NodeId(u64::from(node.0) + 1)
 }
 
-pub(super) fn sim_id(node: raft_core::NodeId) -> NodeId {
+pub(crate) fn sim_id(node: raft_core::NodeId) -> NodeId {
     NodeId((node.0 - 1) as u8)
 }
 

@@ -21,10 +21,13 @@ use sim::{
     Promise, RequestId, Response, Role, Setup, Subject,
 };
 
+use self::disk::identify;
+pub(crate) use self::disk::term_and_vote;
 pub use self::disk::{RaftDisk, Write};
-use self::disk::{identify, term_and_vote};
 use self::features::Feature;
-use self::ids::{OPERATION, core_id, proposal_id, read_id, request_id, sim_id};
+use self::ids::{OPERATION, proposal_id, read_id, request_id};
+pub(crate) use self::ids::{core_id, sim_id};
+pub(crate) use self::plans::snapshot_catch_up_ns;
 pub use self::settings::Settings;
 use self::snapshot::{Shelf, TakenSnapshot};
 use crate::kv::{Answer, Command, Map, ReadPath, Value, Verb};
@@ -204,7 +207,7 @@ impl Subject for RaftCore {
     }
 
     fn describe(message: &Self::Message) -> String {
-        describe(message)
+        describe_message(message)
     }
 
     fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
@@ -273,7 +276,7 @@ impl RaftCore {
             Input::Request { id, command } => match command.verb {
                 Verb::Read(path) => {
                     self.reads.push((id, command.key));
-                    CoreInput::Read { id: read_id(id), mode: mode(path) }
+                    CoreInput::Read { id: read_id(id), mode: read_mode(path) }
                 }
                 _ => CoreInput::Propose { id: proposal_id(id), command },
             },
@@ -281,7 +284,10 @@ impl RaftCore {
                 CoreInput::TransferLeadership { to: core_id(to) }
             }
             Input::Operate { operation: Operation::ChangeMembership { voters, learners } } => {
-                CoreInput::ChangeMembership { id: OPERATION, changes: self.changes_to(voters, learners) }
+                CoreInput::ChangeMembership {
+                    id: OPERATION,
+                    changes: changes_between(self.raft.membership(), voters, learners, self.promotes),
+                }
             }
             Input::Written => return self.written(),
             Input::DeadlineReached => CoreInput::DeadlineReached,
@@ -437,27 +443,6 @@ impl RaftCore {
         })
     }
 
-    /// What must change for the cluster to have these members, and no others.
-    fn changes_to(&self, voters: NodeSet, learners: NodeSet) -> Vec<MemberChange> {
-        let now = self.raft.membership();
-        let nodes = NodeId::all(u8::MAX).take(usize::from(sim::MAX_NODES as u8));
-        let change = |node: NodeId| {
-            let id = core_id(node);
-            let role = now.role_of(id);
-            match role {
-                Some(MemberRole::Voter) if voters.contains(node) => None,
-                Some(MemberRole::Learner { is_promoted: false }) if learners.contains(node) => None,
-                Some(MemberRole::Learner { is_promoted: true }) if voters.contains(node) && self.promotes => None,
-                None if voters.contains(node) && self.promotes => Some(MemberChange::AddVoterOnceCaughtUp(id)),
-                _ if voters.contains(node) => Some(MemberChange::AddVoter(id)),
-                _ if learners.contains(node) => Some(MemberChange::AddLearner(id)),
-                Some(_) => Some(MemberChange::Remove(id)),
-                None => None,
-            }
-        };
-        nodes.filter_map(change).collect()
-    }
-
     /// Whether the node holds itself for the leader.
     #[must_use]
     pub fn is_leader(&self) -> bool {
@@ -471,6 +456,31 @@ impl RaftCore {
     }
 }
 
+/// What must change for a cluster with members `now` to have these, and no others.
+pub(crate) fn changes_between(
+    now: &raft_core::Membership,
+    voters: NodeSet,
+    learners: NodeSet,
+    promotes: bool,
+) -> Vec<MemberChange> {
+    let nodes = NodeId::all(u8::MAX).take(usize::from(sim::MAX_NODES as u8));
+    let change = |node: NodeId| {
+        let id = core_id(node);
+        let role = now.role_of(id);
+        match role {
+            Some(MemberRole::Voter) if voters.contains(node) => None,
+            Some(MemberRole::Learner { is_promoted: false }) if learners.contains(node) => None,
+            Some(MemberRole::Learner { is_promoted: true }) if voters.contains(node) && promotes => None,
+            None if voters.contains(node) && promotes => Some(MemberChange::AddVoterOnceCaughtUp(id)),
+            _ if voters.contains(node) => Some(MemberChange::AddVoter(id)),
+            _ if learners.contains(node) => Some(MemberChange::AddLearner(id)),
+            Some(_) => Some(MemberChange::Remove(id)),
+            None => None,
+        }
+    };
+    nodes.filter_map(change).collect()
+}
+
 /// The state machine in `bytes`, if they are those of `snapshot`.
 fn restore(snapshot: &Snapshot, bytes: &[u8]) -> Result<(Map, AppliedDigest), String> {
     let is_whole = bytes.len() as u64 == snapshot.size && snapshot::checksum(bytes) == snapshot.checksum;
@@ -478,14 +488,14 @@ fn restore(snapshot: &Snapshot, bytes: &[u8]) -> Result<(Map, AppliedDigest), St
     state.ok_or_else(|| format!("the snapshot of {} is damaged", snapshot.last.index))
 }
 
-fn mode(path: ReadPath) -> ReadMode {
+pub(crate) fn read_mode(path: ReadPath) -> ReadMode {
     match path {
         ReadPath::ReadIndex => ReadMode::ReadIndex,
         ReadPath::Lease => ReadMode::Lease,
     }
 }
 
-fn membership(members: &raft_core::Membership) -> Membership {
+pub(crate) fn membership(members: &raft_core::Membership) -> Membership {
     let set =
         |ids: &mut dyn Iterator<Item = raft_core::NodeId>| ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)));
     Membership {
@@ -495,7 +505,7 @@ fn membership(members: &raft_core::Membership) -> Membership {
     }
 }
 
-fn describe(message: &Message<Command>) -> String {
+pub(crate) fn describe_message<P>(message: &Message<P>) -> String {
     match message {
         Message::PreVote(request) => format!("PreVote t{} last {}", request.term, position(request.last)),
         Message::PreVoteReply(reply) => {

@@ -81,17 +81,8 @@ impl CatalogueSubject for RaftCore {
         true
     }
 
-    /// How long it takes at most to bring a snapshot over: part by part, each after the one before was acknowledged, and
-    /// no more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
     fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
-        let elections_ns = mixed_elections_ns(plan);
-        let Settings { snapshots: Some(_), keys, heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings
-        else {
-            return elections_ns;
-        };
-        let size = Settings::largest_snapshot(keys);
-        let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
-        elections_ns + 2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
+        snapshot_catch_up_ns(plan, Settings::largest_snapshot(plan.settings.keys))
     }
 
     fn trust_clocks(settings: &mut Settings, drift_ppm: u32) {
@@ -99,6 +90,17 @@ impl CatalogueSubject for RaftCore {
             *trusted = drift_ppm;
         }
     }
+}
+
+/// How long it takes at most to bring a snapshot of `size` over: part by part, each after the one before was acknowledged, and
+/// no more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
+pub(crate) fn snapshot_catch_up_ns(plan: &Plan<Settings>, size: u64) -> u64 {
+    let elections_ns = mixed_elections_ns(plan);
+    let Settings { snapshots: Some(_), heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings else {
+        return elections_ns;
+    };
+    let round_trip_ns = 2 * plan.network.latency_ns.1 + plan.disk.write_ns.1;
+    elections_ns + 2 * (size.div_ceil(part) * round_trip_ns + size.div_ceil(rate) * heartbeat_ms * MS)
 }
 
 fn everyone() -> NodeSet {

@@ -108,7 +108,7 @@ impl Settings {
 
     /// These, with other values on `node` of all that servers need not agree on: the sizes of what is sent, and the
     /// features of elections and reads. A lease rests on every follower's silence towards candidates, so that one stays.
-    pub(super) fn upgraded(&self, node: NodeId, choice: &mut Choice) -> Self {
+    pub(crate) fn upgraded(&self, node: NodeId, choice: &mut Choice) -> Self {
         let other = Self::draw(choice);
         let mut toggled = |nodes: NodeSet| if choice.chance_ppm(500_000) { flipped(nodes, node) } else { nodes };
         let pre_vote = toggled(self.pre_vote);
@@ -133,7 +133,7 @@ impl Settings {
     }
 
     /// The configuration of one node.
-    pub(super) fn config(&self, setup: &Setup<'_, Self>) -> Config {
+    pub(crate) fn config(&self, setup: &Setup<'_, Self>) -> Config {
         let timeout = Duration::from_millis;
         let is_initial = setup.members.contains(setup.node);
         let voters: Vec<_> =

@@ -1,0 +1,100 @@
+//! The Redis protocol, as any of its clients speaks it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use super::cluster::Cluster;
+
+struct Redis(TcpStream);
+
+impl Redis {
+    fn connect(port: u16) -> Self {
+        let stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        Self(stream)
+    }
+
+    /// What is said to a line, up to as many bytes as `expected` has.
+    fn expect(&mut self, line: &str, expected: &str) {
+        write!(self.0, "{line}\r\n").expect("sent");
+        let mut said = vec![0; expected.len()];
+        self.0.read_exact(&mut said).expect("an answer");
+        assert_eq!(String::from_utf8_lossy(&said), expected, "{line}");
+    }
+
+    fn ask(&mut self, line: &str) -> String {
+        write!(self.0, "{line}\r\n").expect("sent");
+        let mut said = vec![0; 4096];
+        let count = self.0.read(&mut said).expect("an answer");
+        String::from_utf8_lossy(&said[..count]).into_owned()
+    }
+}
+
+#[test]
+fn redis_clients_get_what_redis_says() {
+    let mut cluster = Cluster::start(3);
+    let leader = cluster.leader();
+    let mut redis = Redis::connect(cluster.ports(leader).clients);
+    for (line, expected) in [
+        ("PING", "+PONG\r\n"),
+        ("SET a 1", "+OK\r\n"),
+        ("SET a 2 NX", "$-1\r\n"),
+        ("SET b 2 XX", "$-1\r\n"),
+        ("SET a 3 XX GET", "$1\r\n1\r\n"),
+        ("GET a", "$1\r\n3\r\n"),
+        ("APPEND a 45", ":3\r\n"),
+        ("MGET a b", "*2\r\n$3\r\n345\r\n$-1\r\n"),
+        ("EXISTS a a b", ":2\r\n"),
+        ("SCAN 0", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"),
+        ("DEL a b", ":1\r\n"),
+        ("GET a", "$-1\r\n"),
+        ("GET", "-ERR wrong number of arguments for 'get' command\r\n"),
+        ("NOTHING", "-ERR unknown command 'NOTHING'\r\n"),
+        // In one write: answered in their order, each seeing the ones before.
+        ("SET p 1\r\nGET p\r\nSET p 2\r\nGET p", "+OK\r\n$1\r\n1\r\n+OK\r\n$1\r\n2\r\n"),
+        ("KV.INSERT 1 hello", "+Done\r\n"),
+        ("KV.VIEW 1", "$5\r\nhello\r\n"),
+        ("KV.DELETE 1", "+Deleted\r\n"),
+        ("KV.VIEW 1", "+Not_Found\r\n"),
+    ] {
+        redis.expect(line, expected);
+    }
+    let info = redis.ask("INFO");
+    for field in ["raft_role:leader", "raft_term:", &format!("raft_leader:{leader}"), "raft_commit:"] {
+        assert!(info.contains(field), "{field}: {info}");
+    }
+    for key in 0..25 {
+        redis.expect(&format!("SET key{key:02} x"), "+OK\r\n");
+    }
+    let page = redis.ask("SCAN 0 MATCH key0* COUNT 5");
+    let cursor = page.split("\r\n").nth(2).expect("a cursor").to_owned();
+    assert!(page.contains("key04") && !page.contains("key05"), "{page}");
+    assert!(redis.ask(&format!("SCAN {cursor} MATCH key* COUNT 5")).contains("key05"));
+    cluster.stop_all();
+}
+
+#[test]
+fn a_follower_says_where_the_leader_is_or_passes_commands_on() {
+    let mut cluster = Cluster::start_with(3, &["--insecure", "--forward"]);
+    let leader = cluster.leader();
+    let follower = cluster.servers().into_iter().find(|id| *id != leader).expect("three");
+    let mut redis = Redis::connect(cluster.ports(follower).clients);
+    redis.expect("SET f 1", "+OK\r\n");
+    redis.expect("GET f", "$1\r\n1\r\n");
+    cluster.stop_all();
+    cluster.flags = vec!["--insecure".to_owned()];
+    cluster.servers().into_iter().for_each(|id| cluster.start_server(id));
+    let leader = cluster.leader();
+    let follower = cluster.servers().into_iter().find(|id| *id != leader).expect("three");
+    super::cluster::until("it knows who leads", || {
+        cluster.status(follower).is_some_and(|status| status["leader"] == leader)
+    });
+    let mut redis = Redis::connect(cluster.ports(follower).clients);
+    let moved = format!("-MOVED 0 127.0.0.1:{}\r\n", cluster.ports(leader).clients);
+    redis.expect("SET f 2", &moved);
+    redis.expect("GET f", &moved);
+    redis.expect("READONLY", "+OK\r\n");
+    redis.expect("GET f", "$1\r\n1\r\n");
+    cluster.stop_all();
+}

@@ -1,0 +1,125 @@
+//! What the simulated clients ask of the server.
+
+use std::fmt;
+
+use kvstore::{Answer, Bytes, Condition, Operation, checksum};
+use sim::{Access, Choice, RequestId};
+
+use crate::kv::{ReadPath, Value};
+use crate::raft_core_subject::Settings;
+
+/// A command, before the server has put it in bytes.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Whose request this is: its trace in the log.
+    pub request: RequestId,
+    /// What is wanted.
+    pub wish: Wish,
+}
+
+/// What is wanted.
+#[derive(Clone, Debug)]
+pub enum Wish {
+    /// Something through the log. Only what is `in_session` may be left undone because a session has expired.
+    Operate {
+        /// What.
+        operation: Operation,
+        /// Whether it has a place in the client's session.
+        in_session: bool,
+    },
+    /// A value, without the log.
+    Read {
+        /// The key.
+        key: u64,
+        /// How.
+        path: ReadPath,
+    },
+}
+
+impl Asked {
+    /// A number that no other command of the run has.
+    pub(super) fn digest(&self) -> u64 {
+        u64::from(self.request.client) << 32 | u64::from(self.request.number) | 1 << 63
+    }
+
+    pub(super) fn draw(settings: &Settings, request: RequestId, choice: &mut Choice) -> Self {
+        let number = choice.below(settings.keys);
+        let value: Bytes = Value::of_request(request).as_str().into();
+        let through_log = |operation| Wish::Operate { operation, in_session: false };
+        let wish = match choice.below(14) {
+            12 => through_log(Operation::OpenSession {
+                client: request.client.into(),
+                // Some expire in the middle of the run.
+                expires_after_ms: *choice.pick(&[100, 2_000, 600_000]),
+            }),
+            0..=2 => through_log(Operation::Insert { key: name(number), value }),
+            3 => through_log(Operation::Update { key: name(number), value }),
+            4 => through_log(Operation::Delete { key: name(number) }),
+            5 if settings.reads => Wish::Read { key: number, path: ReadPath::ReadIndex },
+            6 if settings.reads => Wish::Read { key: number, path: ReadPath::Lease },
+            7 | 13 => Wish::Operate { operation: beside(number, value, choice), in_session: true },
+            8 => through_log(beside(number, value, choice)),
+            _ => through_log(Operation::View { key: name(number) }),
+        };
+        Self { request, wish }
+    }
+
+    /// What the simulator's checkers are to know of it.
+    pub(super) fn access(&self) -> Access {
+        let write = |key: &[u8], value: Option<&Bytes>| Access::Write {
+            key: number_of(key),
+            value: value.map(|value| checksum(value)),
+        };
+        match &self.wish {
+            Wish::Read { key, .. } => Access::Read { key: *key },
+            Wish::Operate {
+                operation: Operation::Insert { key, value } | Operation::Update { key, value }, ..
+            } => write(key, Some(value)),
+            Wish::Operate { operation: Operation::Delete { key }, .. } => write(key, None),
+            Wish::Operate { operation: Operation::View { key }, .. } => Access::Read { key: number_of(key) },
+            Wish::Operate { .. } => Access::Other,
+        }
+    }
+}
+
+pub(super) fn name(key: u64) -> Bytes {
+    key.to_string().as_str().into()
+}
+
+fn number_of(key: &[u8]) -> u64 {
+    std::str::from_utf8(key).ok().and_then(|text| text.parse().ok()).unwrap_or(u64::MAX)
+}
+
+/// Something that the checkers do not follow, on keys of its own.
+fn beside(number: u64, value: Bytes, choice: &mut Choice) -> Operation {
+    let key: Bytes = format!("beside {number}").as_str().into();
+    match choice.below(5) {
+        // Never carried out: it is there to make batches of many sectors.
+        4 => {
+            let value = vec![b'x'; choice.within((200, 2_000)) as usize].into();
+            Operation::CompareAndSet { key, expected: Some("nothing is this".into()), value }
+        }
+        // Values grow, and so do snapshots: not for ever.
+        0 => Operation::Remove { keys: vec![key] },
+        1 => Operation::Append { key, value },
+        2 => Operation::CompareAndSet { key, expected: None, value },
+        _ => Operation::Put { key, value, condition: Condition::IfPresent, wants_old: true },
+    }
+}
+
+/// The value that an answer tells whoever asked for one.
+pub(super) fn read_value(answer: &Answer) -> Option<u64> {
+    match answer {
+        Answer::Value(value) => Some(checksum(value)),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.wish {
+            Wish::Operate { operation, .. } => write!(f, "{operation}"),
+            Wish::Read { key, path } => write!(f, "{key}:view|{path:?}"),
+        }
+    }
+}

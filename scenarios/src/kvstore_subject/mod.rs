@@ -1,0 +1,400 @@
+//! The server of `kvstore` under the simulator, as it runs in its process: the whole replica, its frames as bytes, and its files on a
+//! disk of sectors.
+
+mod command;
+mod disk;
+mod plans;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use kvstore::replica::{Clock, Found, Input as ReplicaInput, Outcome, Output, Query, Replica, Request, SnapshotPolicy};
+use kvstore::storage::{Batch, FileName, FileOperation, MemoryFiles, recover};
+use kvstore::{
+    Answer, Bytes, MESSAGE_KINDS, Operation as Verb, Stamp, StateMachine, checksum, decode_message, encode_message,
+};
+use raft_core::{AppendOutcome, LogIndex, LogPosition, Message, Payload, RoleName, Time};
+use sim::{
+    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
+    Promise, RequestId, Response, Role, Setup, Subject,
+};
+
+pub use self::command::{Asked, Wish};
+use self::disk::identify;
+pub use self::disk::{ByteDisk, Write};
+use crate::raft_core_subject::{
+    Settings, changes_between, core_id, describe_message, membership, read_mode, sim_id, term_and_vote,
+};
+
+/// Room for a few dozen batches: segments are begun and dropped all the time.
+const SEGMENT_BYTES: u64 = 16 << 10;
+/// The time in 1970's milliseconds at which every run begins.
+const BEGINNING_MS: u64 = 1_700_000_000_000;
+/// What an operator asks for has no client that waits for an answer.
+const OPERATION: u64 = 1 << 62;
+
+macro_rules! features {
+    ($($feature:ident $name:literal,)*) => {
+        #[derive(Clone, Copy)]
+        enum Feature {
+            $($feature,)*
+        }
+
+        impl Feature {
+            const NAMES: &'static [&'static str] = &[$($name),*];
+        }
+    };
+}
+
+features! {
+    SnapshotTaken "snapshots_taken",
+    SnapshotInstalled "snapshots_installed",
+    TornTail "torn_tails",
+    ManySegments "segments_of_the_past",
+    SessionUsed "commands_in_sessions",
+    SessionExpired "sessions_expired",
+    MembershipChange "membership_changes",
+    LostLog "lost_logs",
+}
+
+/// A server.
+#[derive(Clone, Debug)]
+pub struct Kvstore {
+    replica: Replica<MemoryFiles, Choice>,
+    /// What the disk was asked for and has not done, oldest first.
+    writing: VecDeque<Writing>,
+    /// A snapshot that is to be stored with the next step.
+    storing: Option<(LogPosition, StateMachine)>,
+    promotes: bool,
+    /// The disk has lied: that the leader finds out, and the server stops, is as it should be.
+    has_lied: bool,
+    is_retired: bool,
+    torn_tail: bool,
+    segments: usize,
+    membership: Membership,
+    outputs: Vec<Output>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Writing {
+    Batch,
+    Snapshot { last: LogPosition, size: u64, checksum: u64 },
+}
+
+impl Subject for Kvstore {
+    type Settings = Settings;
+    type Message = Arc<[u8]>;
+    type Command = Asked;
+    type Answer = Answer;
+    type Disk = ByteDisk;
+
+    const NAME: &'static str = "kvstore";
+    const MESSAGE_KINDS: &'static [&'static str] = MESSAGE_KINDS;
+    const FEATURES: &'static [&'static str] = Feature::NAMES;
+    const APPLIES_ONLY_DURABLE: bool = true;
+    const ONLY_MEMBERS_CAMPAIGN: bool = true;
+
+    fn start(setup: Setup<'_, Settings>, disk: &ByteDisk) -> Result<Self, String> {
+        let config = setup.settings.config(&setup);
+        let recovered = recover(disk.files(), config.id.0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
+        let (torn_tail, segments) = (recovered.report.torn.is_some(), recovered.report.segments);
+        let snapshots = setup.settings.snapshots;
+        let policy = SnapshotPolicy { entries: snapshots.map(|(every, _)| every), growth_percent: 0 };
+        // A page cache holds what the disk holds, and the files of the log are not read again.
+        let mut cache = MemoryFiles::default();
+        for (file, bytes) in disk.files().iter().filter(|(file, _)| is_snapshot(*file)) {
+            cache.carry_out(&FileOperation::Write { file, offset: 0, data: bytes.into() });
+        }
+        let replica = Replica::new(&config, policy, recovered, cache, Time(setup.now_ns), setup.jitter)
+            .map_err(|error| error.to_string())?;
+        Ok(Self {
+            membership: membership(replica.raft().membership()),
+            replica,
+            writing: VecDeque::new(),
+            storing: None,
+            promotes: setup.settings.promotes,
+            has_lied: disk.has_lied(),
+            is_retired: false,
+            torn_tail,
+            segments,
+            outputs: Vec::new(),
+        })
+    }
+
+    fn upgraded(settings: &Settings, node: NodeId, choice: &mut Choice) -> Option<Settings> {
+        let mut upgraded = settings.upgraded(node, choice);
+        upgraded.snapshot_bytes = settings.snapshot_bytes;
+        Some(upgraded)
+    }
+
+    fn trusts_clocks(settings: &Settings) -> bool {
+        settings.lease_clock_drift_ppm.is_some()
+    }
+
+    fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
+        if self.is_retired {
+            return;
+        }
+        if std::mem::take(&mut self.torn_tail) {
+            out.exercised(Feature::TornTail as u8);
+        }
+        if std::mem::take(&mut self.segments) > 1 {
+            out.exercised(Feature::ManySegments as u8);
+        }
+        // Not in the step that applied the last entry: whoever watches is shown an entry before it goes.
+        if !matches!(input, Input::Written) {
+            self.store_snapshot(out);
+        }
+        let clock = Clock { now: Time(now_ns), wall_ms: BEGINNING_MS + now_ns / 1_000_000 };
+        let mut outputs = std::mem::take(&mut self.outputs);
+        if let Some(input) = self.replica_input(input, out) {
+            self.replica.step(clock, input, &mut outputs);
+            self.replica.flush(&mut outputs);
+        }
+        for output in outputs.drain(..) {
+            self.carry_out(output, out);
+        }
+        self.outputs = outputs;
+    }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.replica.next_deadline().map(|deadline| deadline.0)
+    }
+
+    fn message_kind(message: &Self::Message) -> u8 {
+        message.first().copied().unwrap_or_default()
+    }
+
+    fn draw_command(settings: &Settings, client: u16, number: u32, choice: &mut Choice) -> Asked {
+        Asked::draw(settings, RequestId { client, number }, choice)
+    }
+
+    fn command_digest(command: &Asked) -> u64 {
+        command.digest()
+    }
+
+    fn access(command: &Asked) -> Access {
+        command.access()
+    }
+
+    fn read_value(answer: &Answer) -> Option<u64> {
+        command::read_value(answer)
+    }
+
+    fn describe(message: &Self::Message) -> String {
+        match decode_message(message) {
+            Ok(message) => describe_message(&message),
+            Err(problem) => format!("{} bytes: {problem}", message.len()),
+        }
+    }
+
+    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+        // The others promise nothing, and need not be read.
+        match MESSAGE_KINDS.get(usize::from(Self::message_kind(message))) {
+            Some(&("RequestVote" | "RequestVoteReply" | "AppendEntriesReply")) => {}
+            _ => return None,
+        }
+        match decode_message(message).ok()? {
+            Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
+            Message::RequestVoteReply(reply) => {
+                reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
+            }
+            Message::AppendEntriesReply(reply) => match reply.outcome {
+                AppendOutcome::Accepted { match_index } => {
+                    Some(Promise::Log { term: reply.term.0, index: match_index.0 })
+                }
+                AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        let log_changed_from = self.replica.take_log_change().map(|index| index.0);
+        let raft = self.replica.raft();
+        Some(Observation {
+            term_and_vote: term_and_vote(raft.term(), raft.voted_for()),
+            role: match raft.role() {
+                RoleName::Follower | RoleName::PreCandidate => Role::Follower,
+                RoleName::Candidate => Role::Candidate,
+                RoleName::Leader => Role::Leader,
+            },
+            commit_index: raft.commit_index().0,
+            applied_index: raft.last_applied().0,
+            applied: Some(AppliedDigest::from_bits(self.replica.machine().history())),
+            last_index: raft.log().last_index().0,
+            log_changed_from,
+            snapshot_index: raft.log().base().index.0,
+            membership: Some(self.membership),
+        })
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        self.replica.raft().log().entry(LogIndex(index)).map(identify)
+    }
+
+    fn log_membership(&self, index: u64) -> Option<Membership> {
+        match &self.replica.raft().log().entry(LogIndex(index))?.payload {
+            Payload::Membership(members) => Some(membership(members)),
+            Payload::Noop | Payload::Command(_) => None,
+        }
+    }
+
+    fn snapshot_term(&self) -> Option<u64> {
+        Some(self.replica.raft().log().base().term.0)
+    }
+
+    fn lease_vouchers(&self, now_ns: u64) -> NodeSet {
+        let vouchers = self.replica.raft().lease_vouchers(Time(now_ns));
+        vouchers.into_iter().map(sim_id).fold(NodeSet::default(), NodeSet::with)
+    }
+
+    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
+        let progress = self.replica.raft().progress();
+        progress.map(|(id, progress)| (sim_id(id), progress.match_index().0, progress.next_index().0))
+    }
+}
+
+fn is_snapshot(file: FileName) -> bool {
+    matches!(file, FileName::Snapshot { .. })
+}
+
+fn number(id: RequestId) -> u64 {
+    u64::from(id.client) << 32 | u64::from(id.number)
+}
+
+fn request_id(number: u64) -> RequestId {
+    RequestId { client: (number >> 32) as u16, number: number as u32 }
+}
+
+impl Kvstore {
+    fn replica_input(&mut self, input: Input<Self>, out: &mut impl Outputs<Self>) -> Option<ReplicaInput> {
+        Some(match input {
+            Input::Receive { from, message } => match decode_message(&message) {
+                Ok(message) => ReplicaInput::Receive { from: core_id(from), message },
+                Err(problem) => {
+                    out.refuse(format!("a frame of {from}: {problem}"));
+                    return None;
+                }
+            },
+            Input::Request { id, command } => {
+                ReplicaInput::Request { id: number(id), request: self.request(command, out) }
+            }
+            Input::Operate { operation: Operation::TransferLeadership { to } } => {
+                ReplicaInput::TransferLeadership { to: core_id(to) }
+            }
+            Input::Operate { operation: Operation::ChangeMembership { voters, learners } } => {
+                let changes = changes_between(self.replica.raft().membership(), voters, learners, self.promotes);
+                ReplicaInput::Request { id: OPERATION, request: Request::ChangeMembership(changes) }
+            }
+            Input::Written => match self.writing.pop_front()? {
+                Writing::Batch => ReplicaInput::Written,
+                Writing::Snapshot { last, size, checksum } => ReplicaInput::SnapshotStored { last, size, checksum },
+            },
+            Input::DeadlineReached => ReplicaInput::DeadlineReached,
+        })
+    }
+
+    fn request(&self, asked: Asked, out: &mut impl Outputs<Self>) -> Request {
+        let trace = asked.digest();
+        let (client, sequence) = (asked.request.client, u64::from(asked.request.number));
+        match asked.wish {
+            Wish::Read { key, path } => Request::Read { query: Query::Get(command::name(key)), mode: read_mode(path) },
+            Wish::Operate { operation, in_session } => {
+                let session = in_session.then(|| self.replica.machine().session_of(client.into())).flatten();
+                if session.is_some() {
+                    out.exercised(Feature::SessionUsed as u8);
+                }
+                // The client asks for one thing at a time, and has its answer or wants it no more.
+                let unanswered_from = sequence.max(1);
+                let stamp = session.map(|session| Stamp { session, sequence, unanswered_from });
+                Request::Command { stamp, trace, operation }
+            }
+        }
+    }
+
+    fn carry_out(&mut self, output: Output, out: &mut impl Outputs<Self>) {
+        match output {
+            Output::Send { to, message } => out.send(sim_id(to), encode_message(&message).into()),
+            Output::Write(batch) => self.write(batch, out),
+            Output::StoreSnapshot { last, machine } => self.storing = Some((last, machine)),
+            Output::Answer { id: OPERATION, outcome } => {
+                if outcome == Outcome::Changed {
+                    out.exercised(Feature::MembershipChange as u8);
+                }
+            }
+            Output::Answer { id, outcome } => {
+                if matches!(&outcome, Outcome::Done { answer: Answer::SessionExpired, .. }) {
+                    out.exercised(Feature::SessionExpired as u8);
+                }
+                if let Some(response) = response(outcome) {
+                    out.respond(request_id(id), response);
+                }
+            }
+            Output::MembershipChanged { membership: members, .. } => self.membership = membership(&members),
+            Output::Restored { .. } => out.exercised(Feature::SnapshotInstalled as u8),
+            Output::Refused { reason, .. } => out.refuse(reason),
+            Output::Stop(_) if self.has_lied => {
+                out.exercised(Feature::LostLog as u8);
+                self.is_retired = true;
+            }
+            Output::Stop(reason) => out.stop(reason),
+            Output::RoleChanged { .. } | Output::TransferEnded { .. } | Output::FollowerLostLog { .. } => {}
+        }
+    }
+
+    fn write(&mut self, batch: Batch, out: &mut impl Outputs<Self>) {
+        // The cache shows at once what the disk has not written yet.
+        for operation in batch.files.iter().chain(&batch.cleanup) {
+            match operation {
+                FileOperation::Create { file, .. }
+                | FileOperation::Write { file, .. }
+                | FileOperation::Remove { file }
+                    if is_snapshot(*file) =>
+                {
+                    self.replica.files_mut().carry_out(operation);
+                }
+                _ => {}
+            }
+        }
+        self.writing.push_back(Writing::Batch);
+        out.write(Write::of_batch(self.replica.raft().id().0, batch));
+    }
+
+    fn store_snapshot(&mut self, out: &mut impl Outputs<Self>) {
+        let Some((last, machine)) = self.storing.take() else { return };
+        let bytes: Arc<[u8]> = machine.snapshot().into();
+        let (size, checksum) = (bytes.len() as u64, checksum(&bytes));
+        let file = FileName::Snapshot { index: last.index.0, term: last.term.0, size, checksum };
+        out.exercised(Feature::SnapshotTaken as u8);
+        self.replica.files_mut().carry_out(&FileOperation::Write { file, offset: 0, data: bytes.clone() });
+        self.writing.push_back(Writing::Snapshot { last, size, checksum });
+        out.write(Write::Snapshot { file, bytes });
+    }
+
+    /// The state, as far as the log has been applied.
+    #[must_use]
+    pub fn machine(&self) -> &StateMachine {
+        self.replica.machine()
+    }
+}
+
+/// What a client is told, unless nobody knows.
+fn response(outcome: Outcome) -> Option<Response<Answer>> {
+    Some(match outcome {
+        Outcome::Done { answer, index } => Response::Done { answer, index: Some(index.0) },
+        Outcome::Found(Found::Value(value)) => {
+            Response::Done { answer: value.map_or(Answer::NotFound, Answer::Value), index: None }
+        }
+        Outcome::NotLeader { leader } => Response::NotLeader { leader: leader.map(sim_id) },
+        Outcome::Found(_) | Outcome::Changed | Outcome::Again(_) | Outcome::Refused(_) => Response::NoEffect,
+        Outcome::Unknown => return None,
+    })
+}
+
+/// How many bytes a snapshot of a run with these settings has at most, about.
+fn largest_snapshot(settings: &Settings) -> u64 {
+    let operation = Verb::Insert { key: Bytes::new(), value: Bytes::new() };
+    // A key and its value, the one beside it which may have grown, and a dozen clients' sessions with an answer each.
+    64 + settings.keys * (operation.size_bytes() as u64 + 400) + 12 * 200
+}
