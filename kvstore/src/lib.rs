@@ -26,6 +26,8 @@ pub mod client;
 pub mod cluster_files;
 pub mod replica;
 #[cfg(feature = "server")]
+pub mod seed_api;
+#[cfg(feature = "server")]
 pub mod server;
 pub mod storage;
 

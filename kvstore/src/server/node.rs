@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use raft_core::{LogIndex, MemberRole, Message, NodeId, RoleName, Time, TransferOutcome};
+use raft_core::{Entry, LogIndex, MemberRole, Message, NodeId, RoleName, Time, TransferOutcome};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use serde::Serialize;
@@ -22,6 +22,7 @@ use super::metrics::Metrics;
 use super::options::Settings;
 use super::peers::Peers;
 use crate::bytes::Bytes;
+use crate::machine::StateMachine;
 use crate::replica::{Clock, Input, Outcome, Output, Replica, Request};
 use crate::storage::{Batch, Directory, DirectoryReader, recover};
 
@@ -49,6 +50,10 @@ pub(super) enum Event {
     },
     TakeSnapshot,
     Look(oneshot::Sender<Status>),
+    CopyState(oneshot::Sender<StateMachine>),
+    CopyLog(oneshot::Sender<Vec<Entry<Bytes>>>),
+    /// Hand over leadership where there is any.
+    HandOver,
     /// Stop, after handing over leadership where there is any.
     Stop,
 }
@@ -253,6 +258,32 @@ impl Server {
         outcome.await.ok()
     }
 
+    /// The state as far as it has applied the log; `None` where it has stopped.
+    pub async fn state(&self) -> Option<StateMachine> {
+        let (sender, state) = oneshot::channel();
+        self.events.send(Event::CopyState(sender)).await.ok()?;
+        state.await.ok()
+    }
+
+    /// Its log, but for what a snapshot has taken the place of; `None` where it has stopped.
+    pub async fn log(&self) -> Option<Vec<Entry<Bytes>>> {
+        let (sender, log) = oneshot::channel();
+        self.events.send(Event::CopyLog(sender)).await.ok()?;
+        log.await.ok()
+    }
+
+    /// Asks it to hand leadership over, where it leads.
+    pub async fn hand_over(&self) {
+        // Where nobody listens, it leads no more.
+        let _ = self.events.send(Event::HandOver).await;
+    }
+
+    /// Asks it to take a snapshot.
+    pub async fn take_snapshot(&self) {
+        // Where nobody listens, there is nothing to compact.
+        let _ = self.events.send(Event::TakeSnapshot).await;
+    }
+
     /// Asks it to stop: where it leads, it hands leadership over first.
     pub async fn stop(&self) {
         // Where nobody listens, it has stopped.
@@ -422,6 +453,19 @@ impl Node {
                 let _ = answer.send(self.status());
                 return;
             }
+            Event::CopyState(answer) => {
+                let _ = answer.send(self.replica.machine().clone());
+                return;
+            }
+            Event::CopyLog(answer) => {
+                let log = self.replica.raft().log();
+                let _ = answer.send(log.slice(LogIndex(0)..=log.last_index()).to_vec());
+                return;
+            }
+            Event::HandOver => match self.successor() {
+                Some(to) => Input::TransferLeadership { to },
+                None => return,
+            },
             Event::Stop => {
                 self.end.get_or_insert(End::At(now() + self.time_to_hand_over()));
                 match self.successor() {

@@ -20,7 +20,7 @@ pub struct Asked {
 /// What is wanted.
 #[derive(Clone, Debug)]
 pub enum Wish {
-    /// Something through the log. Only what is `in_session` may be left undone because a session has expired.
+    /// Something through the log. What the checkers follow is never left undone because a session has expired.
     Operate {
         /// What.
         operation: Operation,
@@ -46,7 +46,10 @@ impl Asked {
         let number = choice.below(settings.keys);
         let value: Bytes = Value::of_request(request).as_str().into();
         let through_log = |operation| Wish::Operate { operation, in_session: false };
-        let wish = match choice.below(14) {
+        let wish = match choice.below(16) {
+            // One that nobody forgets while the run lasts: what is done in it is surely done.
+            14 => through_log(Operation::OpenSession { client: lasting(request.client), expires_after_ms: 86_400_000 }),
+            15 => Wish::Operate { operation: Operation::Insert { key: name(number), value }, in_session: true },
             12 => through_log(Operation::OpenSession {
                 client: request.client.into(),
                 // Some expire in the middle of the run.
@@ -80,6 +83,11 @@ impl Asked {
             Wish::Operate { .. } => Access::Other,
         }
     }
+}
+
+/// What a client calls itself in a session that lasts.
+pub(super) fn lasting(client: u16) -> u64 {
+    u64::from(client) + (1 << 32)
 }
 
 pub(super) fn name(key: u64) -> Bytes {

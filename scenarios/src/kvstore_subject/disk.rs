@@ -138,7 +138,8 @@ impl Disk for ByteDisk {
         true
     }
 
-    /// One bit of what was written: most often where a batch or a sector says what it is.
+    /// One bit of what was written: most often where a batch or a sector says what it is. Some bits say nothing, as those
+    /// that fill up a sector: a server that starts from them has lost nothing.
     fn rot(&mut self, choice: &mut Choice) -> bool {
         let is_written = |sector: &[u8]| sector.iter().take(4).any(|byte| *byte != 0);
         let written = |(file, bytes): (FileName, &[u8])| {
@@ -156,7 +157,7 @@ impl Disk for ByteDisk {
             Some(byte) => *byte ^= 1 << choice.below(8),
             None => return false,
         }
-        true
+        recover(&self.files, self.server, SEGMENT_BYTES).is_err()
     }
 
     fn term_and_vote(&self) -> Option<TermAndVote> {

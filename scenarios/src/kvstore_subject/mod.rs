@@ -301,12 +301,15 @@ impl Kvstore {
         match asked.wish {
             Wish::Read { key, path } => Request::Read { query: Query::Get(command::name(key)), mode: read_mode(path) },
             Wish::Operate { operation, in_session } => {
-                let session = in_session.then(|| self.replica.machine().session_of(client.into())).flatten();
+                let is_followed = matches!(operation, Verb::Insert { .. });
+                let name = if is_followed { command::lasting(client) } else { client.into() };
+                let session = in_session.then(|| self.replica.machine().session_of(name)).flatten();
                 if session.is_some() {
                     out.exercised(Feature::SessionUsed as u8);
                 }
-                // The client asks for one thing at a time, and has its answer or wants it no more.
-                let unanswered_from = sequence.max(1);
+                // The client asks for one thing at a time, and has its answer or wants it no more. One that comes late would
+                // not be carried out then: what the checkers follow must be.
+                let unanswered_from = if is_followed { 1 } else { sequence.max(1) };
                 let stamp = session.map(|session| Stamp { session, sequence, unanswered_from });
                 Request::Command { stamp, trace, operation }
             }
@@ -395,6 +398,6 @@ fn response(outcome: Outcome) -> Option<Response<Answer>> {
 /// How many bytes a snapshot of a run with these settings has at most, about.
 fn largest_snapshot(settings: &Settings) -> u64 {
     let operation = Verb::Insert { key: Bytes::new(), value: Bytes::new() };
-    // A key and its value, the one beside it which may have grown, and a dozen clients' sessions with an answer each.
-    64 + settings.keys * (operation.size_bytes() as u64 + 400) + 12 * 200
+    // A key and its value, the one beside it which may have grown, and a dozen clients' sessions with their answers.
+    64 + settings.keys * (operation.size_bytes() as u64 + 400) + 12 * 600
 }
