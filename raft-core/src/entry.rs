@@ -74,6 +74,11 @@ impl<P> Entries<P> {
         let start = end.min(self.start.saturating_add(short(range.start)));
         Self { shared: self.shared.clone(), start, end }
     }
+
+    /// The run without its first `count` entries.
+    pub(crate) fn without_first(self, count: usize) -> Self {
+        Self { start: self.end.min(self.start.saturating_add(short(count))), ..self }
+    }
 }
 
 /// A run is cut at four thousand million entries.

@@ -26,7 +26,7 @@ pub(crate) struct OpenProposal {
 #[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct OpenProposals {
     by_index: VecDeque<OpenProposal>,
-    /// The term of the last entry applied.
+    /// The term of the last entry applied while any was open.
     applied_term: Term,
 }
 
@@ -111,6 +111,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// Ends the proposals whose place in the log is settled: everything up to `index` has been applied.
     pub(crate) fn settle_proposals(&mut self, index: LogIndex, effects: &mut Vec<Effect<P>>) {
+        if self.proposals.by_index.is_empty() {
+            return;
+        }
         while let Some(open) = self.proposals.pop_up_to(index) {
             let outcome = match self.log.entry(open.index) {
                 Some(entry) if entry.term == open.term => {

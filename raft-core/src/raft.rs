@@ -224,7 +224,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             Message::PreVoteReply(reply) => self.receive_pre_vote_reply(from, reply, effects),
             Message::RequestVote(request) => self.receive_request_vote(from, request, effects),
             Message::RequestVoteReply(reply) => self.receive_request_vote_reply(from, reply, effects),
-            Message::AppendEntries(append) => self.receive_append_entries(from, &append, effects),
+            Message::AppendEntries(append) => self.receive_append_entries(from, append, effects),
             Message::AppendEntriesReply(reply) => self.receive_append_entries_reply(from, reply, effects),
             Message::InstallSnapshot(part) => self.receive_install_snapshot(from, part, effects),
             Message::InstallSnapshotReply(reply) => self.receive_install_snapshot_reply(from, reply, effects),

@@ -199,6 +199,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// The state machine has got further: reads that waited for it end.
     pub(crate) fn serve_reads(&mut self, effects: &mut Vec<Effect<P>>) {
+        if self.reads.ready.is_empty() && self.reads.forwarded.is_empty() {
+            return;
+        }
         let applied = self.last_applied;
         while let Some((id, index)) = self.reads.ready.pop_front_if(|(_, index)| *index <= applied) {
             effects.push(Effect::ReadOutcome { id, outcome: ReadOutcome::Ready { index } });

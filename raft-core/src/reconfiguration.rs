@@ -133,11 +133,11 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
-    /// `id` has spoken of its log: perhaps it is far enough to be promoted, or to be let go.
-    pub(crate) fn pursue_membership(&mut self, id: NodeId, effects: &mut Vec<Effect<P>>) {
+    /// The follower at `place` has spoken of its log: perhaps it is far enough to be promoted, or to be let go.
+    pub(crate) fn pursue_membership(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(place) = leader.place_of(id) else { return };
         let follower = &mut leader.followers[place];
+        let id = follower.id;
         let matched = follower.progress.match_index();
         if let Some((index, _)) = follower.removed {
             if matched >= index && self.commit_index >= index {

@@ -8,7 +8,7 @@ use crate::command::Command;
 use crate::effect::Effect;
 use crate::entry::{Entries, Entry};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round};
-use crate::leadership::Leader;
+use crate::leadership::{FollowerOfMine, Leader};
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, LogLost, Message};
 use crate::progress::{Flow, Refusal};
 use crate::raft::{Raft, Role};
@@ -26,9 +26,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Leader { followers, rounds, .. } = leader;
-        let follower = &mut followers[place];
-        let progress = &mut follower.progress;
-        while progress.next_index() <= self.log.last_index() && progress.is_sent_entries() {
+        let FollowerOfMine { id, progress, .. } = &mut followers[place];
+        let last_index = self.log.last_index();
+        while progress.next_index() <= last_index && progress.is_sent_entries() {
             let next = progress.next_index();
             let prev = next.previous();
             let Some(prev_term) = self.log.term_at(prev) else {
@@ -41,14 +41,13 @@ impl<P: Command, R: Rng> Raft<P, R> {
                 return;
             }
             // Most often this is what the step has just appended: one allocation serves every follower and the disk.
-            let entries = match &self.unsaved.log {
-                Some(write) if write.first == next && fits(&write.entries, &self.config) => write.entries.clone(),
-                _ => {
-                    let missing = self.log.slice(next..=self.log.last_index());
-                    Entries::from(&missing[..fitting(missing, &self.config)])
-                }
+            let just_appended = self.unsaved.log.as_ref().filter(|write| write.first == next);
+            let missing = just_appended.map_or_else(|| self.log.slice(next..=last_index), |write| &write.entries);
+            let (count, bytes) = fitting(missing, &self.config);
+            let entries = match just_appended {
+                Some(write) if count == write.entries.len() => write.entries.clone(),
+                _ => Entries::from(&missing[..count]),
             };
-            let bytes = Entry::total_bytes(&entries);
             progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
             let append = AppendEntries {
                 term: self.term,
@@ -58,7 +57,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
                 entries,
                 leader_commit: self.commit_index,
             };
-            effects.push(Effect::Send { to: follower.id, message: Message::AppendEntries(append) });
+            effects.push(Effect::Send { to: *id, message: Message::AppendEntries(append) });
         }
     }
 
@@ -123,11 +122,12 @@ impl<P: Command, R: Rng> Raft<P, R> {
         let progress = &mut leader.followers[place].progress;
         match reply.outcome {
             AppendOutcome::Accepted { match_index } => {
-                if progress.accepted(match_index, leader.rounds.last(), base) {
+                // What a quorum holds already is news of this follower alone.
+                if progress.accepted(match_index, leader.rounds.last(), base) && match_index > self.commit_index {
                     self.advance_leader_commit(effects);
                 }
                 // Also where it is no news: what kept a learner from being promoted may be over since.
-                self.pursue_membership(from, effects);
+                self.pursue_membership(place, effects);
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
                 // Skip the leader's own entries of terms that the follower cannot have there. What is compacted here
@@ -145,8 +145,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
             // A term above ours has been adopted already.
             AppendOutcome::Heard | AppendOutcome::StaleTerm => {}
         }
+        // Servers that are let go make the others move up.
         if let Role::Leader(leader) = &self.role
-            && let Some(place) = leader.place_of(from)
+            && leader.followers.get(place).is_some_and(|follower| follower.id == from)
         {
             self.pursue_transfer(place, effects);
             self.replicate_to(place, effects);
@@ -176,17 +177,15 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 }
 
-fn fits<P: Command>(entries: &[Entry<P>], config: &Settings) -> bool {
-    fitting(entries, config) == entries.len()
-}
-
-/// How many of `entries`, one at least, one append may carry.
-fn fitting<P: Command>(entries: &[Entry<P>], config: &Settings) -> usize {
-    let most = entries.len().min(config.max_entries_per_append);
-    let mut bytes = 0;
-    let within = entries[..most].iter().take_while(|entry| {
-        bytes = entry.size_bytes().saturating_add(bytes);
-        bytes <= config.max_bytes_per_append
-    });
-    within.count().max(1).min(most)
+/// How many of `entries`, one at least, one append may carry, and how many bytes they are.
+fn fitting<P: Command>(entries: &[Entry<P>], config: &Settings) -> (usize, u64) {
+    let mut total = 0;
+    for (count, entry) in entries.iter().enumerate() {
+        let bytes = entry.size_bytes().saturating_add(total);
+        if count > 0 && (count >= config.max_entries_per_append || bytes > config.max_bytes_per_append) {
+            return (count, total);
+        }
+        total = bytes;
+    }
+    (entries.len(), total)
 }

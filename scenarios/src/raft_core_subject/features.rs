@@ -66,52 +66,58 @@ features! {
 #[derive(Clone, Debug)]
 pub(super) struct Witness {
     priority: u32,
-    role: RoleName,
-    term: Term,
+    /// The term that the server leads.
+    leads: Option<Term>,
     membership_index: LogIndex,
     /// Learners that are to be promoted.
     has_promotable: bool,
-    /// The candidate that asks for a vote in this step, with a log as long as the own one and a lower priority.
-    is_yielding_asked: bool,
     /// The target of the last transfer that somebody asked for.
     transfer_to: Option<NodeId>,
-    /// The read that this step is about.
-    lease_read: Option<ReadId>,
+    asked: Asked,
+}
+
+/// What a step is asked for that shows in its effects.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Asked {
+    /// A read, by the leader's lease.
+    LeaseRead(ReadId),
+    /// A vote, by a candidate with a log as long as the own one and a lower priority.
+    VoteForLower,
+    Else,
 }
 
 impl Witness {
     pub(super) fn new(priority: u32) -> Self {
         Self {
             priority,
-            role: RoleName::Follower,
-            term: Term(0),
+            leads: None,
             membership_index: LogIndex(0),
             has_promotable: false,
-            is_yielding_asked: false,
             transfer_to: None,
-            lease_read: None,
+            asked: Asked::Else,
         }
     }
 
     pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
-        (self.role, self.term) = (raft.role(), raft.term());
-        self.lease_read = None;
-        self.is_yielding_asked = false;
-        match input {
+        self.asked = match input {
             Input::Receive { message: Message::PreVote(request), .. } => {
-                self.is_yielding_asked = self.is_equal_but_lower(raft, request.last, request.priority);
+                self.vote_asked(raft, request.last, request.priority)
             }
             Input::Receive { message: Message::RequestVote(request), .. } if !request.is_transfer => {
-                self.is_yielding_asked = self.is_equal_but_lower(raft, request.last, request.priority);
+                self.vote_asked(raft, request.last, request.priority)
             }
-            Input::TransferLeadership { to } => self.transfer_to = Some(*to),
-            Input::Read { id, mode: ReadMode::Lease } => self.lease_read = Some(*id),
-            _ => {}
-        }
+            Input::Read { id, mode: ReadMode::Lease } => Asked::LeaseRead(*id),
+            Input::TransferLeadership { to } => {
+                self.transfer_to = Some(*to);
+                Asked::Else
+            }
+            _ => Asked::Else,
+        };
     }
 
-    fn is_equal_but_lower(&self, raft: &Raft<Command, Choice>, last: raft_core::LogPosition, priority: u32) -> bool {
-        last == raft.log().last_position() && priority < self.priority
+    fn vote_asked(&self, raft: &Raft<Command, Choice>, last: raft_core::LogPosition, priority: u32) -> Asked {
+        let is_equal_but_lower = last == raft.log().last_position() && priority < self.priority;
+        if is_equal_but_lower { Asked::VoteForLower } else { Asked::Else }
     }
 
     pub(super) fn notice(
@@ -153,20 +159,21 @@ impl Witness {
             Message::InstallSnapshot(part) if part.offset + part.data.len() as u64 == part.snapshot.size => {
                 Some(Feature::SnapshotSent)
             }
-            Message::PreVoteReply(reply) if !reply.granted && self.is_yielding_asked => Some(Feature::PriorityRefusal),
-            Message::RequestVoteReply(reply) if !reply.granted && self.is_yielding_asked => {
+            Message::PreVoteReply(reply) if !reply.granted && self.asked == Asked::VoteForLower => {
+                Some(Feature::PriorityRefusal)
+            }
+            Message::RequestVoteReply(reply) if !reply.granted && self.asked == Asked::VoteForLower => {
                 Some(Feature::PriorityRefusal)
             }
             _ => None,
         }
     }
 
-    fn role_changed(&self, term: Term, role: RoleName, leader: Option<NodeId>) -> Option<Feature> {
+    fn role_changed(&mut self, term: Term, role: RoleName, leader: Option<NodeId>) -> Option<Feature> {
+        let led = std::mem::replace(&mut self.leads, (role == RoleName::Leader).then_some(term));
         match role {
             RoleName::PreCandidate => Some(Feature::PreVote),
-            RoleName::Follower if self.role == RoleName::Leader && term == self.term && leader.is_none() => {
-                Some(Feature::StepDown)
-            }
+            RoleName::Follower if led == Some(term) && leader.is_none() => Some(Feature::StepDown),
             _ => None,
         }
     }
@@ -199,7 +206,7 @@ impl Witness {
             ReadOutcome::Lost => Some(Feature::LostRead),
             ReadOutcome::Ready { .. } if raft.role() != RoleName::Leader => Some(Feature::ForwardedRead),
             // At once, and not because nobody else has a vote.
-            ReadOutcome::Ready { .. } if self.lease_read == Some(id) => {
+            ReadOutcome::Ready { .. } if self.asked == Asked::LeaseRead(id) => {
                 (raft.membership().members().len() > 1).then_some(Feature::LeaseRead)
             }
             ReadOutcome::Ready { .. } => Some(Feature::ReadIndexRead),

@@ -143,10 +143,11 @@ impl Subject for RaftCore {
         if !matches!(input, Input::Written) {
             self.take_snapshot_if_due(out);
         }
-        let mut next = self.core_input(input);
-        while let Some(input) = next {
+        if let Some(input) = self.core_input(input) {
             self.step_core(Time(now_ns), input, out);
-            next = self.inputs.pop_front();
+        }
+        while let Some(input) = self.inputs.pop_front() {
+            self.step_core(Time(now_ns), input, out);
         }
     }
 
@@ -310,15 +311,15 @@ impl RaftCore {
 
     fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
         self.features.before(&self.raft, &input);
-        let mut effects = std::mem::take(&mut self.effects);
-        if let Err(error) = self.raft.step(now, input, &mut effects) {
+        if let Err(error) = self.raft.step(now, input, &mut self.effects) {
             out.refuse(error.to_string());
         }
-        for effect in effects.drain(..) {
+        // The first of them is to be popped first.
+        self.effects.reverse();
+        while let Some(effect) = self.effects.pop() {
             self.features.notice(&self.raft, &effect, out);
             self.carry_out(effect, out);
         }
-        self.effects = effects;
     }
 
     fn carry_out(&mut self, effect: Effect<Command>, out: &mut impl Outputs<Self>) {
