@@ -6,7 +6,7 @@ use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
 use crate::effect::{Effect, FatalError};
-use crate::entry::{Entries, Entry, Payload};
+use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message};
 use crate::raft::{Raft, Role};
@@ -31,16 +31,17 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.send_append_reply(from, append.round, outcome, effects);
             return;
         }
+        let AppendEntries { leader_commit, .. } = append;
         let is_heartbeat = append.entries.is_empty();
         let last_new = LogIndex(append.prev.index.0 + append.entries.len() as u64);
-        if let Err(error) = self.store_missing(append.prev.index.next(), append.entries, effects) {
+        if let Err(error) = self.store_missing(append, effects) {
             self.stop(error, effects);
             return;
         }
         self.matches_leader_up_to(last_new);
         let Role::Follower(follower) = &self.role else { return };
         // Beyond what matches, this log may hold entries that no leader will ever commit.
-        let committed = append.leader_commit.min(follower.matched);
+        let committed = leader_commit.min(follower.matched);
         self.commit_up_to(committed, effects);
         if is_heartbeat {
             self.answer_heartbeat(effects);
@@ -75,20 +76,19 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// Stores the entries that the log lacks. An entry that contradicts a new one goes, with all that
     /// follow it; entries that are merely not mentioned stay, since the append may be an old one (§5.3).
-    fn store_missing(
-        &mut self,
-        first_new: LogIndex,
-        entries: Entries<P>,
-        effects: &mut Vec<Effect<P>>,
-    ) -> Result<(), FatalError> {
-        let lacks = |(index, entry): &(LogIndex, &Entry<P>)| {
-            !self.log.contains(LogPosition { index: *index, term: entry.term })
+    fn store_missing(&mut self, append: AppendEntries<P>, effects: &mut Vec<Effect<P>>) -> Result<(), FatalError> {
+        let position = |offset: usize| LogPosition {
+            index: LogIndex(append.prev.index.0 + 1 + offset as u64),
+            term: append.entries[offset].term,
         };
-        let Some((first, _)) = (first_new.0..).map(LogIndex).zip(entries.iter()).find(lacks) else { return Ok(()) };
+        let Some(offset) = (0..append.entries.len()).find(|&offset| !self.log.contains(position(offset))) else {
+            return Ok(());
+        };
+        let first = position(offset).index;
         if first <= self.commit_index {
             return Err(FatalError::CommittedEntryConflict { index: first });
         }
-        let missing = entries.without_first((first.0 - first_new.0) as usize);
+        let missing = append.entries.without_first(offset);
         let is_about_members = |entry: &Entry<P>| matches!(entry.payload, Payload::Membership(_));
         let changes_membership = self.membership_index() >= first || missing.iter().any(is_about_members);
         let membership_before = changes_membership.then(|| self.membership().clone());

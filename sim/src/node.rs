@@ -1,6 +1,7 @@
 //! Nodes and sets of them.
 
 use std::fmt;
+use std::ops::{Index, IndexMut};
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,42 @@ impl fmt::Display for NodeId {
 impl fmt::Debug for NodeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A value for each node that there may be.
+///
+/// Every event looks into several of these: it is as long as a mask, so that no look needs a check of bounds.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PerNode<T>([T; PER_NODE]);
+
+const PER_NODE: usize = (MAX_NODES + 1).next_power_of_two();
+
+impl<T> PerNode<T> {
+    /// The value that `of` makes for each node.
+    pub(crate) fn from_fn(mut of: impl FnMut(NodeId) -> T) -> Self {
+        Self(std::array::from_fn(|place| of(NodeId(place as u8))))
+    }
+
+    /// The values of a cluster of `nodes`, by node.
+    pub(crate) fn first(&self, nodes: u8) -> &[T] {
+        &self.0[..usize::from(nodes)]
+    }
+}
+
+impl<T> Index<NodeId> for PerNode<T> {
+    type Output = T;
+
+    fn index(&self, node: NodeId) -> &T {
+        debug_assert!(node.index() < MAX_NODES, "{node}");
+        &self.0[node.index() % PER_NODE]
+    }
+}
+
+impl<T> IndexMut<NodeId> for PerNode<T> {
+    fn index_mut(&mut self, node: NodeId) -> &mut T {
+        debug_assert!(node.index() < MAX_NODES, "{node}");
+        &mut self.0[node.index() % PER_NODE]
     }
 }
 

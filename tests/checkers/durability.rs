@@ -24,7 +24,7 @@ fn cluster_of(nodes: u8) -> Disks {
     Disks {
         disks: vec![disk(1); nodes.into()],
         committed: StateMachineSafety::default(),
-        checker: Durability::new(nodes.into()),
+        checker: Durability::new(nodes),
         membership: Membership::of_all(nodes),
     }
 }

@@ -125,7 +125,10 @@ impl Disk for RaftDisk {
             self.write_snapshot(snapshot);
         }
         if let Some(log) = &write.log {
-            self.entries.truncate((log.first.0 - self.base.index.0) as usize - 1);
+            let kept = (log.first.0 - self.base.index.0) as usize - 1;
+            if kept < self.entries.len() {
+                self.entries.truncate(kept);
+            }
             self.entries.extend(log.entries.iter().cloned());
         }
     }

@@ -143,11 +143,10 @@ impl Subject for RaftCore {
         if !matches!(input, Input::Written) {
             self.take_snapshot_if_due(out);
         }
-        if let Some(input) = self.core_input(input) {
+        let mut next = self.core_input(input);
+        while let Some(input) = next {
             self.step_core(Time(now_ns), input, out);
-        }
-        while let Some(input) = self.inputs.pop_front() {
-            self.step_core(Time(now_ns), input, out);
+            next = self.inputs.pop_front();
         }
     }
 

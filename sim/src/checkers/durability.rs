@@ -11,7 +11,7 @@
 use super::state_machine_safety::StateMachineSafety;
 use crate::failure::Violation;
 use crate::membership::Membership;
-use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::node::{NodeId, NodeSet, PerNode};
 use crate::subject::Disk;
 
 const NAME: &str = "durability";
@@ -19,8 +19,8 @@ const NAME: &str = "durability";
 /// Remembers up to where each disk holds the committed log.
 #[derive(Clone, Hash, Debug, Default)]
 pub struct Durability {
-    held: [u64; MAX_NODES],
-    nodes: usize,
+    held: PerNode<u64>,
+    nodes: u8,
     /// The last committed index, and the configuration whose quorum it is committed on.
     last: u64,
     under: Membership,
@@ -29,8 +29,8 @@ pub struct Durability {
 impl Durability {
     /// For a cluster of `nodes`.
     #[must_use]
-    pub fn new(nodes: usize) -> Self {
-        Self { held: [0; MAX_NODES], nodes, last: 0, under: Membership::default() }
+    pub fn new(nodes: u8) -> Self {
+        Self { held: PerNode::default(), nodes, last: 0, under: Membership::default() }
     }
 
     /// The log on `node`'s disk changed from `first` on.
@@ -44,12 +44,12 @@ impl Durability {
         disk: &impl Disk,
         committed: &StateMachineSafety,
     ) -> Result<(), Box<Violation>> {
-        let held = &mut self.held[node.index()];
+        let held = &mut self.held[node];
         let before = *held;
         *held = before.min(first - 1);
         self.look(node, disk, committed);
         // Nothing but the loss of a holder can take a quorum away.
-        let is_lost = before >= self.last && self.held[node.index()] < self.last;
+        let is_lost = before >= self.last && self.held[node] < self.last;
         if is_lost { self.check(self.last, self.under, self.holders(self.last)) } else { Ok(()) }
     }
 
@@ -77,7 +77,7 @@ impl Durability {
     }
 
     fn look(&mut self, node: NodeId, disk: &impl Disk, committed: &StateMachineSafety) {
-        let held = &mut self.held[node.index()];
+        let held = &mut self.held[node];
         let last = committed.log().len() as u64;
         // Whether a snapshot holds what it should is seen when a state machine goes on from it.
         *held = disk.snapshot_index().min(last).max(*held);
@@ -90,7 +90,7 @@ impl Durability {
     }
 
     fn holders(&self, index: u64) -> NodeSet {
-        let bits = self.held[..self.nodes].iter().rev();
+        let bits = self.held.first(self.nodes).iter().rev();
         NodeSet(bits.fold(0, |bits, held| bits << 1 | u8::from(*held >= index)))
     }
 

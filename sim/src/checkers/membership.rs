@@ -18,6 +18,8 @@ const NAME: &str = "membership";
 pub struct Memberships {
     /// The index and term of an entry -> the configuration that it holds.
     known: BTreeMap<(u64, u64), Membership>,
+    /// The last index at which any log has held one: nearly all entries lie behind it.
+    last_known: u64,
     /// By node.
     nodes: Vec<Configurations>,
     /// The committed ones and their indexes, the first of them what the cluster started with.
@@ -132,6 +134,7 @@ impl Memberships {
         }
         self.changes += 1;
         self.known.insert((index, term), membership);
+        self.last_known = self.last_known.max(index);
         place.logged.push((index, membership));
         Ok(())
     }
@@ -179,11 +182,15 @@ impl Memberships {
         (index, term): (u64, u64),
         told: impl FnOnce() -> Option<Membership>,
     ) -> Result<(), Box<Violation>> {
-        let Some(&membership) = self.known.get(&(index, term)) else { return Ok(()) };
+        let Some(membership) = self.known_at(index, term) else { return Ok(()) };
         is_same(node, index, membership, told())?;
         self.changes += 1;
         self.nodes[node.index()].logged.push((index, membership));
         Ok(())
+    }
+
+    fn known_at(&self, index: u64, term: u64) -> Option<Membership> {
+        if index > self.last_known { None } else { self.known.get(&(index, term)).copied() }
     }
 
     /// What the entries of `node`'s log hold, from behind `snapshot_index` on, is `told` of each.
@@ -207,7 +214,7 @@ impl Memberships {
     /// # Errors
     /// Where it holds a configuration that may not follow the one committed before.
     pub fn committed(&mut self, index: u64, term: u64) -> Result<(), Box<Violation>> {
-        let Some(&membership) = self.known.get(&(index, term)) else { return Ok(()) };
+        let Some(membership) = self.known_at(index, term) else { return Ok(()) };
         if let Some((before_index, before)) = self.committed.last()
             && !may_follow(*before, membership)
         {

@@ -36,7 +36,7 @@ use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
 use crate::membership::Membership;
-use crate::node::{NodeId, NodeSet};
+use crate::node::{NodeId, NodeSet, PerNode};
 use crate::subject::{Access, Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
 
 /// A checker's name and the property it holds a run to.
@@ -90,7 +90,8 @@ pub const ALL: &[About] = &[
 /// Turns what the world sees into facts for the checkers.
 #[derive(Clone, Hash, Debug)]
 pub(crate) struct Checkers {
-    nodes: Vec<NodeView>,
+    nodes: u8,
+    views: PerNode<NodeView>,
     /// The configuration of those who say nothing of one.
     everyone: Membership,
     election_safety: ElectionSafety,
@@ -123,19 +124,21 @@ struct NodeView {
     /// A snapshot that was sent is in its log, and not on its disk yet.
     is_installing: bool,
     acknowledgements: Acknowledgements,
+    /// How many changes of configurations there had been when this node's was last found to be that of its log.
+    configurations_checked: u64,
 }
 
 impl Checkers {
     pub(crate) fn new(nodes: u8) -> Self {
         let everyone = Membership::of_all(nodes);
-        let nodes = usize::from(nodes);
         Self {
-            nodes: vec![NodeView::default(); nodes],
+            nodes,
+            views: PerNode::default(),
             everyone,
             election_safety: ElectionSafety::default(),
             one_vote: OneVote::default(),
             log_matching: LogMatching::default(),
-            memberships: Memberships::new(nodes),
+            memberships: Memberships::new(nodes.into()),
             leader_completeness: LeaderCompleteness::default(),
             state_machine_safety: StateMachineSafety::default(),
             durability: Durability::new(nodes),
@@ -157,12 +160,12 @@ impl Checkers {
 
     /// The node as it was last seen.
     pub(crate) fn seen(&self, node: NodeId) -> &Observation {
-        &self.nodes[node.index()].seen
+        &self.views[node].seen
     }
 
     /// The log of `node` as it was last seen: what a snapshot has taken the place of is filled in.
     pub(crate) fn log(&self, node: NodeId) -> &[LogEntry] {
-        &self.nodes[node.index()].log
+        &self.views[node].log
     }
 
     /// A message leaves `node`, whose log has `entry` at the last index that it promises.
@@ -186,7 +189,7 @@ impl Checkers {
         match promise {
             Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
             Promise::Log { term, index } => {
-                self.nodes[node.index()].acknowledgements.made(term, index);
+                self.views[node].acknowledgements.made(term, index);
                 Ok(())
             }
         }
@@ -200,7 +203,7 @@ impl Checkers {
         log_from: Option<u64>,
     ) -> Result<(), Box<Violation>> {
         let Some(durable) = disk.term_and_vote() else { return Ok(()) };
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         if view.durable != durable {
             monotonic::term_on_disk(node, view.durable.term, durable.term)?;
             self.one_vote.remembered(node, view.durable, durable)?;
@@ -232,7 +235,7 @@ impl Checkers {
         subject: &mut S,
         disk: &S::Disk,
     ) -> Result<(), Box<Violation>> {
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         view.seen = Observation::default();
         view.log.clear();
         view.progress_order = ProgressOrder::default();
@@ -257,7 +260,7 @@ impl Checkers {
         if now.role == Role::Leader {
             self.check_progress(node, &now, &*subject)?;
         }
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         if now == view.seen {
             return Ok(false);
         }
@@ -276,13 +279,17 @@ impl Checkers {
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
+            let stands = is_newly_elected || now.role == Role::Candidate;
             if before.membership != now.membership {
-                self.nodes[node.index()].progress_order.configured(membership);
+                self.views[node].progress_order.configured(membership);
+                self.views[node].configurations_checked = 0;
             }
-            self.check_membership::<S>(node, membership, is_newly_elected || now.role == Role::Candidate)?;
+            if stands || self.views[node].configurations_checked != self.memberships.changes() {
+                self.check_membership::<S>(node, membership, stands)?;
+            }
         }
         if is_newly_elected {
-            let log = &self.nodes[node.index()].log;
+            let log = &self.views[node].log;
             self.leader_completeness.elected(node, term, log, self.state_machine_safety.log())?;
         }
         if now.commit_index != before.commit_index {
@@ -295,7 +302,7 @@ impl Checkers {
         {
             monotonic::applied(node, before.applied_index, now.applied_index)?;
             // A snapshot that was sent goes to the state machine when it is durable, and to the log at once.
-            let view = &mut self.nodes[node.index()];
+            let view = &mut self.views[node];
             view.is_installing &= disks[node.index()].snapshot_index() < now.snapshot_index;
             if !view.is_installing {
                 snapshots::applied(node, now.snapshot_index, now.applied_index)?;
@@ -321,7 +328,7 @@ impl Checkers {
         if !self.one_vote.is_told() {
             return Ok(());
         }
-        let mut voters = self.one_vote.voters(self.nodes.len() as u8, term, node);
+        let mut voters = self.one_vote.voters(self.nodes, term, node);
         // It does not send itself its own.
         if voted_for == Some(node) {
             voters = voters.with(node);
@@ -330,22 +337,26 @@ impl Checkers {
     }
 
     fn check_membership<S: Subject>(
-        &self,
+        &mut self,
         node: NodeId,
         membership: Membership,
         stands: bool,
     ) -> Result<(), Box<Violation>> {
-        let committed = self.nodes[node.index()].seen.commit_index;
+        let committed = self.views[node].seen.commit_index;
         if stands && !self.memberships.may_be_needed(node, committed) {
             membership::stands(node, membership, S::ONLY_MEMBERS_CAMPAIGN)?;
         }
         // Where no log holds a configuration, the subject keeps it elsewhere.
-        if self.memberships.is_empty() { Ok(()) } else { self.memberships.shown(node, membership) }
+        if !self.memberships.is_empty() {
+            self.memberships.shown(node, membership)?;
+        }
+        self.views[node].configurations_checked = self.memberships.changes();
+        Ok(())
     }
 
     /// The log that `node` shows is the one that its changes have added up to.
     pub(crate) fn audit<S: Subject>(&self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
-        let NodeView { log, seen, .. } = &self.nodes[node.index()];
+        let NodeView { log, seen, .. } = &self.views[node];
         self.memberships.audit(node, seen.snapshot_index, |index| subject.log_membership(index))?;
         let differs = |(index, entry): &(u64, &LogEntry)| subject.log_entry(*index) != Some(**entry);
         match (1..).zip(log).skip(seen.snapshot_index as usize).find(differs) {
@@ -381,7 +392,7 @@ impl Checkers {
         if was_leading && now.role == Role::Leader {
             leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
         }
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         let from = from.max(now.snapshot_index + 1).clamp(1, view.log.len() as u64 + 1);
         view.log.truncate((from - 1) as usize);
         self.memberships.truncated(node, from);
@@ -431,7 +442,7 @@ impl Checkers {
     ) -> Result<Option<u64>, Box<Violation>> {
         let index = now.snapshot_index;
         snapshots::replaced(node, before.snapshot_index, index)?;
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         let committed = self.state_machine_safety.log();
         // A leader may compact in the very step what it commits in it: that is judged right after this.
         let is_leading = before.role == Role::Leader || now.role == Role::Leader;
@@ -458,14 +469,16 @@ impl Checkers {
     ) -> Result<(), Box<Violation>> {
         monotonic::commit(node, before.commit_index, now.commit_index)?;
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
-        let view = &self.nodes[node.index()];
+        let view = &self.views[node];
         let term = now.term_and_vote.term;
         if now.role == Role::Leader {
             let entry = view.log[(now.commit_index - 1) as usize];
             commit_rule::leader_committed(node, term, now.commit_index, entry.term)?;
         }
         let mut is_news = false;
-        for index in before.commit_index + 1..=now.commit_index {
+        let committed = &view.log[before.commit_index as usize..now.commit_index as usize];
+        let known = self.state_machine_safety.known(before.commit_index, committed) as u64;
+        for index in before.commit_index + known + 1..=now.commit_index {
             let entry = view.log[(index - 1) as usize];
             if self.state_machine_safety.committed(node, index, entry)? {
                 is_news = true;
@@ -508,7 +521,7 @@ impl Checkers {
         let mut followers = NodeSet::default();
         for (follower, match_index, next_index) in subject.observe_progress() {
             followers = followers.with(follower);
-            let order = &mut self.nodes[node.index()].progress_order;
+            let order = &mut self.views[node].progress_order;
             // Most events move what the leader knows of one follower, or of none.
             if !order.is_news(term, follower, match_index, next_index) {
                 continue;
@@ -519,10 +532,10 @@ impl Checkers {
             }
             order.observed(node, term, follower, match_index, next_index)?;
             if self.makes_promises {
-                self.nodes[follower.index()].acknowledgements.back(node, term, follower, match_index)?;
+                self.views[follower].acknowledgements.back(node, term, follower, match_index)?;
             }
         }
-        let view = &mut self.nodes[node.index()];
+        let view = &mut self.views[node];
         if view.followers != followers {
             view.followers = followers;
             view.progress_order.dismissed_all_but(followers);
@@ -544,8 +557,8 @@ impl Checkers {
             let disk = &disks[other.index()];
             disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
         };
-        let all = NodeSet::all(self.nodes.len() as u8);
-        let others = NodeId::all(self.nodes.len() as u8).filter(|other| *other != node && !without.contains(*other));
+        let all = NodeSet::all(self.nodes);
+        let others = NodeId::all(self.nodes).filter(|other| *other != node && !without.contains(*other));
         let holders = others.filter(holds_all).fold(NodeSet::default(), NodeSet::with);
         self.current_memberships(all).iter().all(|membership| membership.is_quorum(holders))
     }
@@ -558,7 +571,7 @@ impl Checkers {
             let disk = &disks[node.index()];
             disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
         };
-        NodeId::all(self.nodes.len() as u8).filter(holds_all).fold(NodeSet::default(), NodeSet::with)
+        NodeId::all(self.nodes).filter(holds_all).fold(NodeSet::default(), NodeSet::with)
     }
 
     /// Nothing is left of `node`'s disk, and it never starts again.
@@ -575,7 +588,7 @@ impl Checkers {
     /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
     /// and all that `nodes` go by and that may still follow it. Where no log holds any, what `nodes` show.
     pub(crate) fn current_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
-        let nodes = NodeId::all(self.nodes.len() as u8).filter(|node| nodes.contains(*node));
+        let nodes = NodeId::all(self.nodes).filter(|node| nodes.contains(*node));
         match self.memberships.latest_committed() {
             Some(latest) if !self.memberships.is_empty() => {
                 let committed = self.state_machine_safety.log().len() as u64;
@@ -610,7 +623,7 @@ impl Checkers {
         value: impl FnOnce() -> Option<u64>,
     ) -> Result<(), Box<Violation>> {
         if index.is_none() {
-            let seen = &self.nodes[node.index()].seen;
+            let seen = &self.views[node].seen;
             let leads = (seen.role == Role::Leader).then_some(seen.term_and_vote.term);
             self.linearizable_reads.served(node, id, seen.applied_index, leads)?;
         }

@@ -4,7 +4,7 @@
 
 use crate::failure::Violation;
 use crate::membership::Membership;
-use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::node::{MAX_NODES, NodeId, NodeSet, PerNode};
 
 const NAME: &str = "progress_order";
 
@@ -55,37 +55,28 @@ impl Acknowledgements {
 #[derive(Clone, Hash, Debug, Default)]
 pub struct ProgressOrder {
     term: u64,
-    match_index: [u64; MAX_NODES],
-    next_index: [u64; MAX_NODES],
+    /// The match index and the next index of each, 0 where nothing was observed: lawful next indexes begin at 1.
+    followers: PerNode<(u64, u64)>,
 }
 
 impl ProgressOrder {
     /// The leader follows up none but `followers` now. One that it takes up again later begins anew.
     pub fn dismissed_all_but(&mut self, followers: NodeSet) {
         for node in (0..).map(NodeId).take(MAX_NODES).filter(|node| !followers.contains(*node)) {
-            self.match_index[node.index()] = 0;
-            self.next_index[node.index()] = 0;
+            self.followers[node] = (0, 0);
         }
     }
 
     /// The leader goes by `membership` from now on: of whoever is no member it knows nothing when he comes back.
     pub fn configured(&mut self, membership: Membership) {
-        for place in 0..MAX_NODES {
-            if !membership.members().contains(NodeId(place as u8)) {
-                (self.match_index[place], self.next_index[place]) = (0, 0);
-            }
-        }
+        self.dismissed_all_but(membership.members());
     }
 
     /// Whether that is not just what was observed last.
     #[inline]
     pub(super) fn is_news(&self, term: u64, follower: NodeId, match_index: u64, next_index: u64) -> bool {
-        let place = follower.index();
-        // A next index of 0 is never lawful, so what was never observed is always news.
-        term != self.term
-            || next_index != self.next_index[place]
-            || match_index != self.match_index[place]
-            || next_index == 0
+        // What was never observed is always news.
+        self.followers[follower] != (match_index, next_index) || term != self.term || next_index == 0
     }
 
     /// `leader`, in `term`, holds `follower` to match up to `match_index` and sends it `next_index` next.
@@ -103,15 +94,14 @@ impl ProgressOrder {
         if self.term != term {
             *self = Self { term, ..Self::default() };
         }
-        let known = &mut self.match_index[follower.index()];
-        if match_index < *known {
+        let (known, _) = self.followers[follower];
+        if match_index < known {
             return Err(Violation::new(
                 NAME,
                 format!("{leader} takes {follower}'s match index back from {known} to {match_index} in term {term}"),
             ));
         }
-        *known = match_index;
-        self.next_index[follower.index()] = next_index;
+        self.followers[follower] = (match_index, next_index);
         if match_index >= next_index {
             return Err(Violation::new(
                 NAME,

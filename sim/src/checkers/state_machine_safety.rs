@@ -41,6 +41,14 @@ impl StateMachineSafety {
         }
     }
 
+    /// How many of `entries`, which follow the first `before` ones of a log, are the committed ones that are known: all that
+    /// can be said of them has been.
+    #[must_use]
+    pub fn known(&self, before: u64, entries: &[LogEntry]) -> usize {
+        let known = self.committed.get(before as usize..).unwrap_or_default();
+        known.iter().zip(entries).take_while(|(known, entry)| known == entry).count()
+    }
+
     /// `node` shows these indexes.
     ///
     /// # Errors
