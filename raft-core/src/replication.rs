@@ -5,10 +5,11 @@ use alloc::vec::Vec;
 use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
-use crate::effect::Effect;
+use crate::effect::{Effect, LogWrite};
 use crate::entry::{Entries, Entry};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round};
-use crate::leadership::{FollowerOfMine, Leader};
+use crate::leadership::Leader;
+use crate::log::Log;
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, LogLost, Message};
 use crate::progress::{Flow, Refusal};
 use crate::raft::{Raft, Role};
@@ -26,9 +27,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
     pub(crate) fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Leader { followers, rounds, .. } = leader;
-        let FollowerOfMine { id, progress, .. } = &mut followers[place];
-        let last_index = self.log.last_index();
-        while progress.next_index() <= last_index && progress.is_sent_entries() {
+        let follower = &mut followers[place];
+        let progress = &mut follower.progress;
+        while progress.next_index() <= self.log.last_index() && progress.is_sent_entries() {
             let next = progress.next_index();
             let prev = next.previous();
             let Some(prev_term) = self.log.term_at(prev) else {
@@ -40,14 +41,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             if !progress.has_room(&self.config) {
                 return;
             }
-            // Most often this is what the step has just appended: one allocation serves every follower and the disk.
-            let just_appended = self.unsaved.log.as_ref().filter(|write| write.first == next);
-            let missing = just_appended.map_or_else(|| self.log.slice(next..=last_index), |write| &write.entries);
-            let (count, bytes) = fitting(missing, &self.config);
-            let entries = match just_appended {
-                Some(write) if count == write.entries.len() => write.entries.clone(),
-                _ => Entries::from(&missing[..count]),
-            };
+            let (entries, bytes) = next_entries(next, &self.log, self.unsaved.log.as_ref(), &self.config);
             progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
             let append = AppendEntries {
                 term: self.term,
@@ -57,7 +51,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
                 entries,
                 leader_commit: self.commit_index,
             };
-            effects.push(Effect::Send { to: *id, message: Message::AppendEntries(append) });
+            effects.push(Effect::Send { to: follower.id, message: Message::AppendEntries(append) });
         }
     }
 
@@ -175,6 +169,26 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.replicate_to(place, effects);
         }
     }
+}
+
+/// As much of the log from `next` on as one append may carry, and how many bytes that is.
+// Apart from the loop, which seldom turns twice and would prepare for many turns.
+#[inline(never)]
+fn next_entries<P: Command>(
+    next: LogIndex,
+    log: &Log<P>,
+    unsaved: Option<&LogWrite<P>>,
+    config: &Settings,
+) -> (Entries<P>, u64) {
+    // Most often this is what the step has just appended: one allocation serves every follower and the disk.
+    let just_appended = unsaved.filter(|write| write.first == next);
+    let missing = just_appended.map_or_else(|| log.slice(next..=log.last_index()), |write| &write.entries);
+    let (count, bytes) = fitting(missing, config);
+    let entries = match just_appended {
+        Some(write) if count == missing.len() => write.entries.clone(),
+        _ => Entries::from(&missing[..count]),
+    };
+    (entries, bytes)
 }
 
 /// How many of `entries`, one at least, one append may carry, and how many bytes they are.
