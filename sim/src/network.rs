@@ -101,6 +101,10 @@ impl Links {
             counts[FaultClass::Loss] += 1;
             return Arrivals::default();
         }
+        let is_plain = reordering_ppm == 0 && duplication_ppm == 0 && stale_ppm == 0 && latency.is_none();
+        if is_plain {
+            return Arrivals { first_ns: Some(link.latency.within(latency_ns)), ..Arrivals::default() };
+        }
         let mut travel_ns = |latencies: &mut Choice| match latency {
             None => latencies.within(latency_ns),
             Some(latency) => {

@@ -44,17 +44,12 @@ impl fmt::Debug for NodeId {
 /// A value for each node that there may be.
 ///
 /// Every event looks into several of these: it is as long as a mask, so that no look needs a check of bounds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct PerNode<T>([T; PER_NODE]);
 
 const PER_NODE: usize = (MAX_NODES + 1).next_power_of_two();
 
 impl<T> PerNode<T> {
-    /// The value that `of` makes for each node.
-    pub(crate) fn from_fn(mut of: impl FnMut(NodeId) -> T) -> Self {
-        Self(std::array::from_fn(|place| of(NodeId(place as u8))))
-    }
-
     /// The values of a cluster of `nodes`, by node.
     pub(crate) fn first(&self, nodes: u8) -> &[T] {
         &self.0[..usize::from(nodes)]

@@ -265,45 +265,45 @@ fn what_is_no_configuration_in_one_log_is_none_in_another() {
 #[test]
 fn a_server_that_goes_by_a_configuration_before_the_last_of_its_log_is_rejected() {
     // It waits for the commit.
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1]));
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1]));
     let words = ["n1 goes by the configuration {n1 n2}", "the last of its log is {n1}"];
     assert_rejected(history.0.shown(N1, voters(&[N1, N2])), NAME, &words);
 }
 
 #[test]
 fn a_server_that_keeps_what_was_truncated_is_rejected() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).truncates(N1, 3);
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).truncates(N1, 3);
     assert_rejected(history.0.shown(N1, voters(&[N1])), NAME, &["goes by the configuration {n1},", "is {n1 n2}"]);
 }
 
 #[test]
 fn a_server_that_keeps_its_first_configuration_over_that_of_a_snapshot_is_rejected() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).commits(3).installs(N2, 5);
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).commits(3).installs(N2, 5);
     assert_rejected(history.0.shown(N2, voters(&[N1, N2])), NAME, &["the last of its log is {n1}"]);
 }
 
 #[test]
 fn a_snapshot_with_a_configuration_of_behind_it_is_rejected() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).commits(3).installs(N2, 2);
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).commits(3).installs(N2, 2);
     assert_rejected(history.0.shown(N2, voters(&[N1])), NAME, &["the last of its log is {n1 n2}"]);
 }
 
 #[test]
 fn a_restart_forgets_what_the_disk_did_not_hold() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).restarts(N1);
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).restarts(N1);
     assert!(history.0.shown(N1, voters(&[N1, N2])).is_ok());
     assert!(history.copies(N1, 3, voters(&[N1])).0.shown(N1, voters(&[N1])).is_ok());
 }
 
 #[test]
 fn a_truncation_behind_a_configuration_leaves_it_in_force() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).truncates(N1, 4);
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1])).truncates(N1, 4);
     assert!(history.0.shown(N1, voters(&[N1])).is_ok());
 }
 
 #[test]
 fn each_server_goes_by_its_own_log() {
-    let history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1]));
+    let mut history = cluster_of(voters(&[N1, N2])).creates(N1, 3, voters(&[N1]));
     assert!(history.0.shown(N2, voters(&[N1, N2])).is_ok());
 }
 

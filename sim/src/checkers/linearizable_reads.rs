@@ -158,7 +158,8 @@ impl LinearizableReads {
         let Open { key, not_before, .. } = open;
         let earliest = index.unwrap_or(not_before);
         let values = self.values.get(&key).map_or(&[][..], Vec::as_slice);
-        let later = values.partition_point(|(written_at, _)| *written_at <= earliest);
+        // What a read may have found was written a moment ago.
+        let later = values.len() - values.iter().rev().take_while(|(written_at, _)| *written_at > earliest).count();
         let held = later.checked_sub(1).and_then(|last| values[last].1);
         if held == value {
             return Ok(earliest);

@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 
 use crate::failure::Violation;
 use crate::membership::Membership;
-use crate::node::NodeId;
+use crate::node::{NodeId, PerNode};
 
 const NAME: &str = "membership";
 
@@ -26,6 +26,8 @@ pub struct Memberships {
     committed: Vec<(u64, Membership)>,
     /// Counts whatever changes in any of this.
     changes: u64,
+    /// How many changes there had been when a node's configuration was last found to be that of its log.
+    checked: PerNode<u64>,
 }
 
 /// The configurations of one log.
@@ -60,7 +62,7 @@ impl Configurations {
 /// How often it has changed makes no difference.
 impl Hash for Memberships {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        let Self { known, nodes, committed, changes: _ } = self;
+        let Self { known, last_known: _, nodes, committed, changes: _, checked: _ } = self;
         (known, nodes, committed).hash(hasher);
     }
 }
@@ -254,17 +256,26 @@ impl Memberships {
         settled.into_iter().chain(open).any(|membership| membership.is_voter(node))
     }
 
+    /// Whether any configuration has changed since `node` was last found to go by the last of its log.
+    #[inline]
+    pub(super) fn is_unchecked(&self, node: NodeId) -> bool {
+        self.checked[node] != self.changes
+    }
+
     /// `node` goes by `shown`.
     ///
     /// # Errors
     /// Where its log ends with another configuration.
-    pub fn shown(&self, node: NodeId, shown: Membership) -> Result<(), Box<Violation>> {
+    pub fn shown(&mut self, node: NodeId, shown: Membership) -> Result<(), Box<Violation>> {
         match self.nodes[node.index()].in_force() {
             Some(last) if last != shown => Err(Violation::new(
                 NAME,
                 format!("{node} goes by the configuration {shown}, and the last of its log is {last}"),
             )),
-            _ => Ok(()),
+            _ => {
+                self.checked[node] = self.changes;
+                Ok(())
+            }
         }
     }
 }

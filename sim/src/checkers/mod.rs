@@ -124,8 +124,6 @@ struct NodeView {
     /// A snapshot that was sent is in its log, and not on its disk yet.
     is_installing: bool,
     acknowledgements: Acknowledgements,
-    /// How many changes of configurations there had been when this node's was last found to be that of its log.
-    configurations_checked: u64,
 }
 
 impl Checkers {
@@ -280,11 +278,11 @@ impl Checkers {
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
             let stands = is_newly_elected || now.role == Role::Candidate;
-            if before.membership != now.membership {
+            let is_other = before.membership != now.membership;
+            if is_other {
                 self.views[node].progress_order.configured(membership);
-                self.views[node].configurations_checked = 0;
             }
-            if stands || self.views[node].configurations_checked != self.memberships.changes() {
+            if stands || is_other || self.memberships.is_unchecked(node) {
                 self.check_membership::<S>(node, membership, stands)?;
             }
         }
@@ -347,11 +345,7 @@ impl Checkers {
             membership::stands(node, membership, S::ONLY_MEMBERS_CAMPAIGN)?;
         }
         // Where no log holds a configuration, the subject keeps it elsewhere.
-        if !self.memberships.is_empty() {
-            self.memberships.shown(node, membership)?;
-        }
-        self.views[node].configurations_checked = self.memberships.changes();
-        Ok(())
+        if self.memberships.is_empty() { Ok(()) } else { self.memberships.shown(node, membership) }
     }
 
     /// The log that `node` shows is the one that its changes have added up to.

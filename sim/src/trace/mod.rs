@@ -66,17 +66,15 @@ impl Trace {
     #[inline]
     pub(crate) fn note(&mut self, at_ns: u64, node: Option<NodeId>, source: Source, what: impl FnOnce() -> What) {
         if let Some(recording) = &mut self.recorded {
-            recording.note(self.events, at_ns, node, source, what());
+            recording.note(self.events, at_ns, node, source, what);
         }
     }
 
     /// Adds what the event changed to its record.
     #[inline]
     pub(crate) fn note_change(&mut self, change: impl FnOnce() -> Change) {
-        if let Some(recording) = &mut self.recorded
-            && let Some(record) = recording.records.last_mut()
-        {
-            record.changes.push(change());
+        if let Some(recording) = &mut self.recorded {
+            recording.add(|record| record.changes.push(change()));
         }
     }
 
@@ -87,10 +85,8 @@ impl Trace {
     /// The event sends a message.
     #[inline]
     pub(crate) fn note_sent(&mut self, sent: impl FnOnce() -> Sent) {
-        if let Some(recording) = &mut self.recorded
-            && let Some(record) = recording.records.last_mut()
-        {
-            record.sent.push(sent());
+        if let Some(recording) = &mut self.recorded {
+            recording.add(|record| record.sent.push(sent()));
         }
     }
 
@@ -124,7 +120,8 @@ impl Trace {
 
 impl Recording {
     #[cold]
-    fn note(&mut self, event: u64, at_ns: u64, node: Option<NodeId>, source: Source, what: What) {
+    fn note(&mut self, event: u64, at_ns: u64, node: Option<NodeId>, source: Source, what: impl FnOnce() -> What) {
+        let what = what();
         let cause = self.causes.take(source);
         if self.records.len() as u64 > event {
             if let Some(record) = self.records.last_mut() {
@@ -136,9 +133,14 @@ impl Recording {
     }
 
     #[cold]
+    fn add(&mut self, to: impl FnOnce(&mut Record)) {
+        self.records.last_mut().map(to);
+    }
+
+    #[cold]
     fn end_event(&mut self, event: u64, at_ns: u64, hash: u64) {
         if self.records.len() as u64 <= event {
-            self.note(event, at_ns, None, Source::Plan, What::Lapses);
+            self.note(event, at_ns, None, Source::Plan, || What::Lapses);
         }
         if let Some(record) = self.records.last_mut() {
             record.hash = hash;

@@ -5,6 +5,7 @@ use super::{World, in_words};
 use crate::checkers::leases;
 use crate::failure::Violation;
 use crate::fault::Moment;
+use crate::network::Arrivals;
 use crate::node::NodeId;
 use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
 use crate::trace::{Message, Sent};
@@ -92,6 +93,17 @@ impl<S: Subject> World<S> {
             let Message { to, message, says, .. } = in_words::<S>(from, to, &message);
             Sent { to, message, says, copies: copies as u8 }
         });
+        if arrivals.again_ns.is_some() || arrivals.stale_ns.is_some() {
+            self.post_copies(&arrivals, from, to, kind, &message);
+        }
+        if let Some(first_ns) = arrivals.first_ns {
+            self.post(first_ns, from, to, kind, message);
+        }
+        self.notice(Moment::Sent { kind }, from, to);
+    }
+
+    #[cold]
+    fn post_copies(&mut self, arrivals: &Arrivals, from: NodeId, to: NodeId, kind: u8, message: &S::Message) {
         if let Some(again_ns) = arrivals.again_ns {
             self.post(again_ns, from, to, kind, message.clone());
         }
@@ -103,10 +115,6 @@ impl<S: Subject> World<S> {
             }
             self.queue.push(self.now_ns + stale_ns, Event::Replay { from, to, kind, letter });
         }
-        if let Some(first_ns) = arrivals.first_ns {
-            self.post(first_ns, from, to, kind, message);
-        }
-        self.notice(Moment::Sent { kind }, from, to);
     }
 
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {

@@ -15,6 +15,7 @@ mod mail;
 mod operations;
 mod requests;
 mod taping;
+mod watching;
 
 use std::collections::VecDeque;
 
@@ -35,15 +36,15 @@ use crate::choices::{Choices, Kind};
 use crate::clients::Client;
 use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind, Violation};
-use crate::fault::{Fault, Moment};
+use crate::fault::Fault;
 use crate::faults::{FaultClass, FaultCounts};
 use crate::network::{Links, Passage};
 use crate::node::{NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
-use crate::subject::{Disk, Input, Promise, RequestId, Response, Role, Setup, Subject};
+use crate::subject::{Disk, Input, Promise, RequestId, Response, Setup, Subject};
 use crate::totals::{FeatureCounts, Totals};
-use crate::trace::{Change, Message, Record, Source, StateChange, Trace, What};
+use crate::trace::{Message, Record, Source, Trace, What};
 
 /// A run that is under way.
 ///
@@ -234,6 +235,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Starts the nodes, as part of the run: what goes wrong with them then is noticed like anything later.
+    #[cold]
     fn start_all(&mut self) {
         self.is_started = true;
         self.trace.note(0, None, Source::Plan, || What::Begins);
@@ -289,6 +291,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Nothing more happens in this phase. Returns whether there is another.
+    #[cold]
     fn phase_ends(&mut self) -> bool {
         self.now_ns = self.ends_ns;
         match self.plan.heal.clone() {
@@ -310,6 +313,7 @@ impl<S: Subject> World<S> {
     }
 
     /// A run that has more events than any sane protocol is ended: its timers stand still, or its messages multiply.
+    #[cold]
     fn check_growth(&mut self) {
         self.event_limit = MOST_EVENTS_AT_ONCE + MOST_EVENTS_PER_MS * (self.now_ns / 1_000_000);
         if self.trace.events > self.event_limit || self.queue.len() > MOST_WAITING {
@@ -333,6 +337,7 @@ impl<S: Subject> World<S> {
         }
     }
 
+    #[cold]
     fn fail(&mut self, kind: FailureKind, violation: &Violation) {
         if self.failure.is_none() {
             let Violation { checker, detail } = violation;
@@ -492,30 +497,11 @@ impl<S: Subject> World<S> {
             alarm_ns = taping.alarm_ns(node, alarm_ns);
         }
         let is_new_alarm = self.alarms.set(node, alarm_ns);
-        let log_before = self.trace.is_recording().then(|| {
-            if is_new_alarm {
-                self.trace.leads_to(Source::Alarm(node));
-            }
-            self.checkers.log(node).to_vec()
-        });
-        let is_watched = log_before.is_some() || self.ambushes.watch_leaders();
-        let before = is_watched.then(|| *self.checkers.seen(node));
+        let is_watched = self.trace.is_recording() || self.ambushes.watch_leaders();
+        let before = is_watched.then(|| self.remember(node, is_new_alarm));
         let result = self.checkers.stepped(node, subject, &self.disks);
         if let Some(before) = before {
-            let seen = self.checkers.seen(node);
-            let leads = seen.role == Role::Leader;
-            let (is_new, commits) = (before.role != Role::Leader, seen.commit_index > before.commit_index);
-            if let Some(log_before) = &log_before
-                && let Some(change) = StateChange::between(node, (&before, log_before), (seen, self.checkers.log(node)))
-            {
-                self.trace.note_change(|| Change::State(change));
-            }
-            if leads && is_new {
-                self.notice(Moment::LeaderElected, node, node);
-            }
-            if leads && commits {
-                self.notice(Moment::LeaderCommits, node, node);
-            }
+            self.tell_changes(node, &before);
         }
         if result? {
             let seen = self.checkers.seen(node);

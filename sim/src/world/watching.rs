@@ -1,0 +1,44 @@
+//! What a step changed, for those who want to know more than that the checkers are content: a run that is recorded, and
+//! faults that wait for a leader's moment. Few runs have any, so that it stands apart from the path of every step.
+
+use super::World;
+use crate::fault::Moment;
+use crate::node::NodeId;
+use crate::subject::{LogEntry, Observation, Role, Subject};
+use crate::trace::{Change, Source, StateChange};
+
+/// A node as it was seen before a step.
+pub(super) struct Before {
+    seen: Observation,
+    /// Where the run is recorded.
+    log: Option<Vec<LogEntry>>,
+}
+
+impl<S: Subject> World<S> {
+    #[cold]
+    pub(super) fn remember(&mut self, node: NodeId, is_new_alarm: bool) -> Box<Before> {
+        if is_new_alarm {
+            self.trace.leads_to(Source::Alarm(node));
+        }
+        let log = self.trace.is_recording().then(|| self.checkers.log(node).to_vec());
+        Box::new(Before { seen: *self.checkers.seen(node), log })
+    }
+
+    #[cold]
+    pub(super) fn tell_changes(&mut self, node: NodeId, Before { seen: before, log: log_before }: &Before) {
+        let seen = self.checkers.seen(node);
+        let leads = seen.role == Role::Leader;
+        let (is_new, commits) = (before.role != Role::Leader, seen.commit_index > before.commit_index);
+        if let Some(log_before) = log_before
+            && let Some(change) = StateChange::between(node, (before, log_before), (seen, self.checkers.log(node)))
+        {
+            self.trace.note_change(|| Change::State(change));
+        }
+        if leads && is_new {
+            self.notice(Moment::LeaderElected, node, node);
+        }
+        if leads && commits {
+            self.notice(Moment::LeaderCommits, node, node);
+        }
+    }
+}
