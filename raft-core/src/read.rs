@@ -12,7 +12,7 @@ use crate::input::ReadMode;
 use crate::leadership::{FollowerOfMine, Leader};
 use crate::message::{Message, ReadIndex, ReadIndexReply};
 use crate::raft::{Raft, Role};
-use crate::time::Time;
+use crate::time::{Span, Time};
 
 /// The reads of this node's own clients, in whatever role it is.
 #[derive(Clone, Hash, Debug, Default)]
@@ -80,7 +80,7 @@ impl LeaderReads {
 impl Leader {
     /// Whether nobody else can have been elected by `now`: a quorum answered a round that began so recently that each
     /// of them still ignores candidates (dissertation §6.4.1).
-    fn holds_lease(&mut self, lease: Option<crate::time::Span>, now: Time) -> bool {
+    fn holds_lease(&mut self, lease: Option<Span>, now: Time) -> bool {
         let Some(lease) = lease else { return false };
         let answered = self.answered_round();
         let began = self.rounds.began_at(answered);

@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::effect::{Effect, SnapshotWrite};
 use crate::ids::{LogIndex, LogPosition, NodeId};
 use crate::message::{InstallSnapshot, InstallSnapshotReply, Message};
+use crate::progress::{Flow, SnapshotTransfer};
 use crate::raft::{Raft, Role};
 use crate::snapshot::{Snapshot, SnapshotId};
 
@@ -98,7 +99,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
         let Some(place) = self.heard_from(from, reply.round, effects) else { return };
         let Role::Leader(leader) = &mut self.role else { return };
-        let is_current = |transfer: &&mut crate::progress::SnapshotTransfer| transfer.snapshot.id() == reply.snapshot;
+        let is_current = |transfer: &&mut SnapshotTransfer| transfer.snapshot.id() == reply.snapshot;
         if let Some(transfer) = leader.followers[place].progress.snapshot_transfer().filter(is_current) {
             transfer.acknowledged(reply.received);
             self.load_chunks_for(place, effects);
@@ -111,7 +112,7 @@ impl<P, R> Raft<P, R> {
     /// they are named no more, or a transfer must begin anew.
     pub fn snapshots_in_use(&self) -> impl Iterator<Item = SnapshotId> {
         self.progress().filter_map(|(_, progress)| match progress.flow() {
-            crate::progress::Flow::Snapshot(transfer) => Some(transfer.snapshot.id()),
+            Flow::Snapshot(transfer) => Some(transfer.snapshot.id()),
             _ => None,
         })
     }

@@ -1,10 +1,8 @@
 //! `raft-core` on a disk that forgets votes: a mutant that the election property must catch.
 
 use scenarios::raft_core_subject::{RaftCore, RaftDisk, Write};
-use sim::{
-    Choice, Disk, Input, LogEntry, Membership, NodeId, Observation, Outputs, Promise, Setup, Subject, TermAndVote,
-};
-use tests::PassedOn;
+use sim::{Choice, Disk, Input, LogEntry, Outputs, Setup, Subject, TermAndVote};
+use tests::{PassedOn, handed_in, seen_as_within};
 
 #[derive(Clone, Debug)]
 pub(crate) struct RaftWithForgetfulDisk {
@@ -64,14 +62,7 @@ impl Subject for RaftWithForgetfulDisk {
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
-        let input = match input {
-            Input::Receive { from, message } => Input::Receive { from, message },
-            Input::Request { id, command } => Input::Request { id, command },
-            Input::Written => Input::Written,
-            Input::DeadlineReached => Input::DeadlineReached,
-            Input::Operate { operation } => Input::Operate { operation },
-        };
-        self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
+        self.raft.step(now_ns, handed_in(input), &mut PassedOn::<Self, _>::new(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {
@@ -86,31 +77,5 @@ impl Subject for RaftWithForgetfulDisk {
         RaftCore::draw_command(settings, client, number, choice)
     }
 
-    fn command_digest(command: &Self::Command) -> u64 {
-        RaftCore::command_digest(command)
-    }
-
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
-        RaftCore::promise(from, to, message)
-    }
-
-    fn observe(&mut self) -> Option<Observation> {
-        self.raft.observe()
-    }
-
-    fn log_entry(&self, index: u64) -> Option<LogEntry> {
-        self.raft.log_entry(index)
-    }
-
-    fn log_membership(&self, index: u64) -> Option<Membership> {
-        self.raft.log_membership(index)
-    }
-
-    fn snapshot_term(&self) -> Option<u64> {
-        self.raft.snapshot_term()
-    }
-
-    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
-        self.raft.observe_progress()
-    }
+    seen_as_within!(raft: RaftCore);
 }

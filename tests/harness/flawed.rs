@@ -1,8 +1,8 @@
 //! A Raft with a flaw that breaks no promise about safety.
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
-use sim::{Choice, Input, LogEntry, NodeId, Observation, Outputs, Promise, Setup, Subject};
-use tests::PassedOn;
+use sim::{Choice, Input, NodeId, Outputs, Setup, Subject};
+use tests::{PassedOn, handed_in, seen_as_within};
 
 /// What the servers stop doing after a time.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,14 +82,7 @@ impl Subject for Flawed {
         if self.ignores(&input) {
             return;
         }
-        let input = match input {
-            Input::Receive { from, message } => Input::Receive { from, message },
-            Input::Request { id, command } => Input::Request { id, command },
-            Input::Operate { operation } => Input::Operate { operation },
-            Input::Written => Input::Written,
-            Input::DeadlineReached => Input::DeadlineReached,
-        };
-        self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
+        self.raft.step(now_ns, handed_in(input), &mut PassedOn::<Self, _>::new(out));
     }
 
     fn deadline_ns(&self) -> Option<u64> {
@@ -105,19 +98,5 @@ impl Subject for Flawed {
         RaftCore::draw_command(&settings.0, client, number, choice)
     }
 
-    fn command_digest(command: &Self::Command) -> u64 {
-        RaftCore::command_digest(command)
-    }
-
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
-        RaftCore::promise(from, to, message)
-    }
-
-    fn observe(&mut self) -> Option<Observation> {
-        self.raft.observe()
-    }
-
-    fn log_entry(&self, index: u64) -> Option<LogEntry> {
-        self.raft.log_entry(index)
-    }
+    seen_as_within!(raft: RaftCore);
 }

@@ -2,10 +2,8 @@
 
 use scenarios::kv::{Command, Verb};
 use scenarios::raft_core_subject::RaftCore;
-use sim::{
-    Access, Choice, Input, LogEntry, Membership, NodeId, Observation, Outputs, Promise, Response, Setup, Subject,
-};
-use tests::PassedOn;
+use sim::{Choice, Input, Outputs, Response, Setup, Subject};
+use tests::{PassedOn, handed_in, seen_as_within};
 
 /// Who answers at once: the leader as far as it knows, or any server. `LATER` is the same some versions later: with a type
 /// of message more, in front of the others, and with draws of its own that it did not make before.
@@ -47,11 +45,7 @@ impl<const ANY_SERVER: bool, const LATER: bool> Subject for HastyReader<ANY_SERV
                 let answer = self.raft.map().clone().apply(&command);
                 return out.respond(id, Response::Done { answer, index: None });
             }
-            Input::Receive { from, message } => Input::Receive { from, message },
-            Input::Request { id, command } => Input::Request { id, command },
-            Input::Written => Input::Written,
-            Input::DeadlineReached => Input::DeadlineReached,
-            Input::Operate { operation } => Input::Operate { operation },
+            input => handed_in(input),
         };
         self.raft.step(now_ns, input, &mut PassedOn::<Self, _>::new(out));
     }
@@ -68,39 +62,5 @@ impl<const ANY_SERVER: bool, const LATER: bool> Subject for HastyReader<ANY_SERV
         RaftCore::draw_command(settings, client, number, choice)
     }
 
-    fn command_digest(command: &Command) -> u64 {
-        RaftCore::command_digest(command)
-    }
-
-    fn access(command: &Command) -> Access {
-        RaftCore::access(command)
-    }
-
-    fn read_value(answer: &Self::Answer) -> Option<u64> {
-        RaftCore::read_value(answer)
-    }
-
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
-        RaftCore::promise(from, to, message)
-    }
-
-    fn observe(&mut self) -> Option<Observation> {
-        self.raft.observe()
-    }
-
-    fn log_entry(&self, index: u64) -> Option<LogEntry> {
-        self.raft.log_entry(index)
-    }
-
-    fn log_membership(&self, index: u64) -> Option<Membership> {
-        self.raft.log_membership(index)
-    }
-
-    fn snapshot_term(&self) -> Option<u64> {
-        self.raft.snapshot_term()
-    }
-
-    fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
-        self.raft.observe_progress()
-    }
+    seen_as_within!(raft: RaftCore);
 }

@@ -3,7 +3,7 @@
 pub mod by_hand;
 mod passed_on;
 
-pub use passed_on::PassedOn;
+pub use passed_on::{PassedOn, handed_in};
 
 use proptest::test_runner::{Config, RngSeed};
 use sim::environment::Environment;

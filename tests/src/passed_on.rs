@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use sim::{Disk, NodeId, Outputs, RequestId, Response, Subject};
+use sim::{Disk, Input, NodeId, Outputs, RequestId, Response, Subject};
 
 /// What a subject within `S` wants done is wanted of the world that `S` lives in, `O`.
 pub struct PassedOn<'a, S, O> {
@@ -47,4 +47,62 @@ where
     fn stop(&mut self, reason: String) {
         self.world.stop(reason);
     }
+}
+
+/// What happens to a subject happens to the one within it.
+pub fn handed_in<S, T>(input: Input<S>) -> Input<T>
+where
+    S: Subject,
+    T: Subject<Message = S::Message, Command = S::Command>,
+{
+    match input {
+        Input::Receive { from, message } => Input::Receive { from, message },
+        Input::Request { id, command } => Input::Request { id, command },
+        Input::Operate { operation } => Input::Operate { operation },
+        Input::Written => Input::Written,
+        Input::DeadlineReached => Input::DeadlineReached,
+    }
+}
+
+/// For the `impl Subject` of a subject around the one in its field `$inner`, of type `$Inner`: what is said of
+/// commands, answers and promises, and what the checkers see, is that of the one within.
+#[macro_export]
+macro_rules! seen_as_within {
+    ($inner:ident: $Inner:ty) => {
+        fn command_digest(command: &Self::Command) -> u64 {
+            <$Inner>::command_digest(command)
+        }
+
+        fn access(command: &Self::Command) -> sim::Access {
+            <$Inner>::access(command)
+        }
+
+        fn read_value(answer: &Self::Answer) -> Option<u64> {
+            <$Inner>::read_value(answer)
+        }
+
+        fn promise(from: sim::NodeId, to: sim::NodeId, message: &Self::Message) -> Option<sim::Promise> {
+            <$Inner>::promise(from, to, message)
+        }
+
+        fn observe(&mut self) -> Option<sim::Observation> {
+            self.$inner.observe()
+        }
+
+        fn log_entry(&self, index: u64) -> Option<sim::LogEntry> {
+            self.$inner.log_entry(index)
+        }
+
+        fn log_membership(&self, index: u64) -> Option<sim::Membership> {
+            self.$inner.log_membership(index)
+        }
+
+        fn snapshot_term(&self) -> Option<u64> {
+            self.$inner.snapshot_term()
+        }
+
+        fn observe_progress(&self) -> impl Iterator<Item = (sim::NodeId, u64, u64)> {
+            self.$inner.observe_progress()
+        }
+    };
 }

@@ -1,5 +1,6 @@
 //! `raft-core` under the simulator, with the key-value map on top.
 
+mod describe;
 mod disk;
 mod explored;
 mod features;
@@ -21,6 +22,7 @@ use sim::{
     Promise, RequestId, Response, Role, Setup, Subject,
 };
 
+pub(crate) use self::describe::describe_message;
 use self::disk::identify;
 pub(crate) use self::disk::term_and_vote;
 pub use self::disk::{RaftDisk, Write};
@@ -503,61 +505,4 @@ pub(crate) fn membership(members: &raft_core::Membership) -> Membership {
         outgoing: set(&mut members.outgoing()),
         learners: set(&mut members.learners()),
     }
-}
-
-pub(crate) fn describe_message<P>(message: &Message<P>) -> String {
-    match message {
-        Message::PreVote(request) => format!("PreVote t{} last {}", request.term, position(request.last)),
-        Message::PreVoteReply(reply) => {
-            format!("pre-vote {} t{}", if reply.granted { "granted" } else { "refused" }, reply.term)
-        }
-        Message::RequestVote(request) => {
-            let transfer = if request.is_transfer { ", as asked by the leader" } else { "" };
-            format!("RequestVote t{} last {}{transfer}", request.term, position(request.last))
-        }
-        Message::RequestVoteReply(reply) => {
-            format!("vote {} t{}", if reply.granted { "granted" } else { "refused" }, reply.term)
-        }
-        Message::AppendEntries(append) if append.entries.is_empty() => {
-            format!("heartbeat t{} prev {} commit {}", append.term, position(append.prev), append.leader_commit)
-        }
-        Message::AppendEntries(append) => format!(
-            "AppendEntries t{} prev {} +{} commit {}",
-            append.term,
-            position(append.prev),
-            append.entries.len(),
-            append.leader_commit
-        ),
-        Message::AppendEntriesReply(reply) => match reply.outcome {
-            AppendOutcome::Accepted { match_index } => format!("accepted t{} match {match_index}", reply.term),
-            AppendOutcome::Heard => format!("heard t{}", reply.term),
-            AppendOutcome::Conflict { prev_index, hint, .. } => {
-                format!("conflict t{} at {prev_index} hint {}", reply.term, position(hint))
-            }
-            AppendOutcome::StaleTerm => format!("stale, now t{}", reply.term),
-        },
-        Message::InstallSnapshot(part) => format!(
-            "InstallSnapshot t{} of {}, bytes {}..{} of {}",
-            part.term,
-            position(part.snapshot.last),
-            part.offset,
-            part.offset + part.data.len() as u64,
-            part.snapshot.size
-        ),
-        Message::InstallSnapshotReply(reply) => format!(
-            "snapshot t{} of {}: {} bytes of {}",
-            reply.term,
-            position(reply.snapshot.last),
-            reply.received,
-            reply.snapshot.size
-        ),
-        Message::TimeoutNow(request) => format!("TimeoutNow t{}", request.term),
-        Message::ReadIndex(question) => format!("ReadIndex t{}", question.term),
-        Message::ReadIndexReply(answer) => format!("read index t{}: {}", answer.term, answer.index),
-        Message::LogLost(notice) => format!("LogLost t{} acknowledged {}", notice.term, notice.acknowledged),
-    }
-}
-
-fn position(position: raft_core::LogPosition) -> String {
-    format!("{}/t{}", position.index, position.term)
 }

@@ -3,12 +3,14 @@
 //! Each checker is fed facts and refuses those that cannot be; `Checkers`, below, turns what the world sees into facts, at
 //! a cost of what changed.
 
+mod about;
 pub mod acknowledged;
 pub mod applied;
 pub mod commit_rule;
 pub mod durability;
 pub mod election_quorum;
 pub mod election_safety;
+mod in_force;
 pub mod leader_append_only;
 pub mod leader_completeness;
 pub mod leases;
@@ -22,6 +24,7 @@ pub mod promises;
 pub mod snapshots;
 pub mod state_machine_safety;
 
+pub use about::{ALL, About};
 use acknowledged::Acknowledged;
 use applied::Applied;
 use durability::Durability;
@@ -38,54 +41,6 @@ use crate::failure::Violation;
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet, PerNode};
 use crate::subject::{Access, Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
-
-/// A checker's name and the property it holds a run to.
-#[derive(Clone, Copy, Debug)]
-pub struct About {
-    /// The name in reports.
-    pub name: &'static str,
-    /// The property, in a sentence.
-    pub property: &'static str,
-}
-
-/// All checkers, for those who want to know.
-pub const ALL: &[About] = &[
-    About { name: "election_safety", property: "a term has at most one leader, with durable votes of a quorum" },
-    About { name: "election_quorum", property: "a leader was sent the votes of a quorum, of both where two decide" },
-    About { name: "one_vote", property: "a server votes for one candidate a term, and remembers it" },
-    About { name: "leader_append_only", property: "a leader only appends to its log" },
-    About { name: "log_matching", property: "logs that share an entry are identical up to it" },
-    About { name: "leader_completeness", property: "a leader has everything committed in earlier terms" },
-    About {
-        name: "state_machine_safety",
-        property: "no two servers hold different entries for committed at one index",
-    },
-    About { name: "commit_rule", property: "a leader counts replicas only for entries of its own term" },
-    About {
-        name: "progress_order",
-        property: "a follower's match index is what it acknowledged, never falls, and lies below its next index",
-    },
-    About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
-    About {
-        name: "membership",
-        property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign",
-    },
-    About {
-        name: "snapshots",
-        property: "a snapshot stands for what is committed and applied, and takes nothing away",
-    },
-    About { name: "monotonic_term", property: "a term never falls, not even across a crash" },
-    About { name: "monotonic_commit", property: "a commit index never falls within an incarnation" },
-    About { name: "monotonic_applied", property: "what is applied is not taken back within an incarnation" },
-    About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
-    About { name: "durability", property: "what is committed stays on the disks of a quorum" },
-    About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
-    About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
-    About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
-    About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
-    About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
-    About { name: "honest_peers", property: "no server refuses what another sends" },
-];
 
 /// Turns what the world sees into facts for the checkers.
 #[derive(Clone, Hash, Debug)]
@@ -224,6 +179,11 @@ impl Checkers {
             Some(first) => self.durability.disk_changed(node, first, disk, &self.state_machine_safety),
             None => Ok(()),
         }
+    }
+
+    /// Nothing is left of `node`'s disk, and it never starts again.
+    pub(crate) fn disk_gone(&mut self, node: NodeId, disk: &impl Disk) -> Result<(), Box<Violation>> {
+        self.durability.disk_changed(node, 1, disk, &self.state_machine_safety)
     }
 
     /// `node` starts with what `disk` holds.
@@ -535,61 +495,6 @@ impl Checkers {
             view.progress_order.dismissed_all_but(followers);
         }
         Ok(())
-    }
-
-    /// Whether all that `node`'s disk holds is committed, and on the disks of a quorum without it, by all configurations
-    /// that count.
-    pub(crate) fn can_do_without(&self, without: NodeSet, node: NodeId, disks: &[impl Disk]) -> bool {
-        let committed = self.state_machine_safety.log();
-        let last = committed.len() as u64;
-        // What is not committed yet may soon be, on the strength of what this node said.
-        if disks[node.index()].last_index() > last {
-            return false;
-        }
-        // With Log Matching, the last of them answers for all before it.
-        let holds_all = |other: &NodeId| {
-            let disk = &disks[other.index()];
-            disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
-        };
-        let all = NodeSet::all(self.nodes);
-        let others = NodeId::all(self.nodes).filter(|other| *other != node && !without.contains(*other));
-        let holders = others.filter(holds_all).fold(NodeSet::default(), NodeSet::with);
-        self.current_memberships(all).iter().all(|membership| membership.is_quorum(holders))
-    }
-
-    /// The nodes whose disks hold all that is committed.
-    pub(crate) fn holders(&self, disks: &[impl Disk]) -> NodeSet {
-        let committed = self.state_machine_safety.log();
-        let last = committed.len() as u64;
-        let holds_all = |node: &NodeId| {
-            let disk = &disks[node.index()];
-            disk.snapshot_index() >= last || disk.log_entry(last).as_ref() == committed.last()
-        };
-        NodeId::all(self.nodes).filter(holds_all).fold(NodeSet::default(), NodeSet::with)
-    }
-
-    /// Nothing is left of `node`'s disk, and it never starts again.
-    pub(crate) fn disk_gone(&mut self, node: NodeId, disk: &impl Disk) -> Result<(), Box<Violation>> {
-        self.durability.disk_changed(node, 1, disk, &self.state_machine_safety)
-    }
-
-    /// Changes whenever any node goes by another configuration, or more is committed: what is committed in the place of a
-    /// configuration ends it.
-    pub(crate) fn membership_changes(&self) -> u64 {
-        self.memberships.changes() + self.state_machine_safety.log().len() as u64
-    }
-
-    /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
-    /// and all that `nodes` go by and that may still follow it. Where no log holds any, what `nodes` show.
-    pub(crate) fn current_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
-        let nodes = NodeId::all(self.nodes).filter(|node| nodes.contains(*node));
-        match self.memberships.latest_committed() {
-            Some(latest) if !self.memberships.is_empty() => {
-                let committed = self.state_machine_safety.log().len() as u64;
-                nodes.filter_map(|node| self.memberships.open(node, committed)).chain([latest]).collect()
-            }
-            _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
-        }
     }
 
     pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {

@@ -1,0 +1,49 @@
+//! The checkers, for those who want to know.
+
+/// A checker's name and the property it holds a run to.
+#[derive(Clone, Copy, Debug)]
+pub struct About {
+    /// The name in reports.
+    pub name: &'static str,
+    /// The property, in a sentence.
+    pub property: &'static str,
+}
+
+/// All checkers, for those who want to know.
+pub const ALL: &[About] = &[
+    About { name: "election_safety", property: "a term has at most one leader, with durable votes of a quorum" },
+    About { name: "election_quorum", property: "a leader was sent the votes of a quorum, of both where two decide" },
+    About { name: "one_vote", property: "a server votes for one candidate a term, and remembers it" },
+    About { name: "leader_append_only", property: "a leader only appends to its log" },
+    About { name: "log_matching", property: "logs that share an entry are identical up to it" },
+    About { name: "leader_completeness", property: "a leader has everything committed in earlier terms" },
+    About {
+        name: "state_machine_safety",
+        property: "no two servers hold different entries for committed at one index",
+    },
+    About { name: "commit_rule", property: "a leader counts replicas only for entries of its own term" },
+    About {
+        name: "progress_order",
+        property: "a follower's match index is what it acknowledged, never falls, and lies below its next index",
+    },
+    About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
+    About {
+        name: "membership",
+        property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign",
+    },
+    About {
+        name: "snapshots",
+        property: "a snapshot stands for what is committed and applied, and takes nothing away",
+    },
+    About { name: "monotonic_term", property: "a term never falls, not even across a crash" },
+    About { name: "monotonic_commit", property: "a commit index never falls within an incarnation" },
+    About { name: "monotonic_applied", property: "what is applied is not taken back within an incarnation" },
+    About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
+    About { name: "durability", property: "what is committed stays on the disks of a quorum" },
+    About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
+    About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
+    About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
+    About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
+    About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
+    About { name: "honest_peers", property: "no server refuses what another sends" },
+];
