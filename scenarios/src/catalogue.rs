@@ -270,6 +270,7 @@ impl Family {
         let most_nodes = files.map_or(sim::MAX_NODES as u8, cluster_files::nodes);
         let faults: Vec<FaultClass> =
             nemesis.faults.iter().copied().filter(|class| class.least_nodes() <= most_nodes).collect();
+        let is_any_cluster = files.is_none();
         let files = files.cloned();
         let mut scenario = Scenario::new(name, about, &faults, move |choice| {
             let drawn_nodes = nemesis.draw_nodes(choice);
@@ -281,6 +282,11 @@ impl Family {
             let nodes = files.as_ref().map_or(drawn_nodes, cluster_files::nodes);
             draw_plan::<S>(&nemesis, choice, nodes, settings)
         });
+        // Where everything may come together, the states that are worth it are reached in time.
+        if focus == Focus::Everything && is_any_cluster {
+            let generic = S::REACHES.iter().map(|mark| mark.name());
+            scenario.marks = generic.chain(S::MARKS.iter().copied()).collect();
+        }
         match features {
             // Most of Raft is between servers.
             _ if is_alone => scenario.features.clear(),

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use sim::{Choice, FaultClass, OperationClass, Outside, Plan, Subject};
+use sim::{Choice, FaultClass, Mark, OperationClass, Outside, Plan, Subject};
 
 use crate::cluster_files::Timeouts;
 
@@ -57,6 +57,10 @@ impl Focus {
 pub trait CatalogueSubject: Subject + 'static {
     /// What it is, in a few words.
     const ABOUT: &'static str;
+
+    /// The states that its runs of any settings reach once in a long while, beside its own [`MARKS`](Subject::MARKS). As by
+    /// default, nothing is known of that.
+    const REACHES: &'static [Mark] = &[];
 
     /// The focuses that mean something to it: it takes no part in scenarios of others.
     const FOCUSES: &'static [Focus];

@@ -149,6 +149,9 @@ fn the_document_of_a_campaign_has_every_field_that_scripts_rely_on() {
     assert_eq!(document["failures"], Value::Array(Vec::new()));
     assert!(document["faults"]["crash"].is_u64());
     assert!(document["features"].is_object());
+    // Of any Raft, which twenty runs of everything reach, and of this one: counted here and nowhere else.
+    assert!(document["marks"]["tail_truncated"].as_u64() > Some(0));
+    assert!(document["marks"]["hint_skips_term"].is_u64() && document["features"]["hint_skips_term"].is_null());
     assert_eq!(document["never_met"], Value::Array(Vec::new()));
     let nodes: Vec<u64> = document["nodes"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
     assert!(nodes.len() == 2 && nodes[0] <= nodes[1] && nodes[0] >= 1 && nodes[1] <= 7, "{nodes:?}");

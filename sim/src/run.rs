@@ -79,12 +79,10 @@ pub(crate) fn run_taped<S: Subject>(
 pub fn run_tape<S: Subject>(tape: &Tape<S::Settings>) -> Result<RunReport, PlanError> {
     let decisions = Arc::new(tape.decisions.clone());
     let (_, mut report) = run_taped::<S>(&tape.plan, tape.seed, &decisions)?;
-    if let Some(failure) = &report.failure
-        && run_taped::<S>(&tape.plan, tape.seed, &decisions)?.1 != report
-    {
-        let detail = format!("two runs of one tape differ, one fails with: {}", failure.detail);
-        let (event, at_ns) = (failure.event, failure.virtual_ms * 1_000_000);
-        report.failure = Some(Failure::new(FailureKind::Divergence, "replay", detail, event, at_ns));
+    if report.failure.is_some() && run_taped::<S>(&tape.plan, tape.seed, &decisions)?.1 != report {
+        let (failure, divergence) = divergence(|| Ok(record_tape::<S>(tape)?.0))?;
+        report.failure = Some(failure);
+        report.divergence = divergence.map(Box::new);
     }
     Ok(report)
 }
@@ -125,7 +123,7 @@ pub fn run_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<RunRepo
     if report.failure.is_some() || seed.is_multiple_of(SAMPLE) {
         let again = run_plan::<S>(&scenario.plan(seed), seed)?;
         if again != report {
-            let (failure, divergence) = divergence(scenario, seed)?;
+            let (failure, divergence) = divergence(|| Ok(record_seed(scenario, seed)?.0))?;
             report.failure = Some(failure);
             report.divergence = divergence.map(Box::new);
         }
@@ -144,10 +142,11 @@ pub fn record_seed<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<(Wor
     Ok((world, report))
 }
 
-/// The first event at which two runs of one seed differ.
-fn divergence<S: Subject>(scenario: &Scenario<S>, seed: u64) -> Result<(Failure, Option<Divergence>), PlanError> {
-    let (first, _) = record_seed(scenario, seed)?;
-    let (second, _) = record_seed(scenario, seed)?;
+/// The first event at which two runs differ that should not.
+fn divergence<S: Subject>(
+    record: impl Fn() -> Result<World<S>, PlanError>,
+) -> Result<(Failure, Option<Divergence>), PlanError> {
+    let (first, second) = (record()?, record()?);
     Ok(match Divergence::between(first.records(), second.records()) {
         Some(divergence) => (divergence.failure(first.now_ns()), Some(divergence)),
         None => {

@@ -14,8 +14,12 @@ pub struct Scenario<S: Subject> {
     pub about: &'static str,
     /// The classes of faults that its plans may contain.
     pub faults: Vec<FaultClass>,
-    /// The features of the subject that its runs exercise: all of [`Subject::FEATURES`] unless said otherwise.
+    /// The features of the subject that its runs exercise: unless said otherwise, all of [`Subject::FEATURES`] that are no
+    /// [`MARKS`](Subject::MARKS).
     pub features: Vec<&'static str>,
+    /// The states that its runs reach once in a long while: names of any [`Mark`](crate::Mark) and of the subject's
+    /// [`MARKS`](Subject::MARKS); none, unless said otherwise.
+    pub marks: Vec<&'static str>,
     engine: Engine,
     draw: Box<DrawPlan<S>>,
 }
@@ -34,16 +38,21 @@ impl<S: Subject> Scenario<S> {
             name,
             about,
             faults: faults.to_vec(),
-            features: S::FEATURES.to_vec(),
+            features: S::FEATURES.iter().copied().filter(|name| !S::MARKS.contains(name)).collect(),
+            marks: Vec::new(),
             engine: Engine::Time,
             draw: Box::new(draw),
         }
     }
 
-    /// The same, with the next event chosen by `engine`.
+    /// The same, with the next event chosen by `engine`. What is reached now and then in order of time need not be in another.
     #[must_use]
-    pub fn under(self, engine: Engine) -> Self {
-        Self { engine, ..self }
+    pub fn under(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        if engine != Engine::Time {
+            self.marks.clear();
+        }
+        self
     }
 
     /// How the next event of its runs is chosen.

@@ -37,6 +37,10 @@ pub trait Subject: Sized {
     /// What a run may exercise of the protocol, for [`Outputs::exercised`] to count: each is named in reports.
     const FEATURES: &'static [&'static str] = &[];
 
+    /// Those of the [`FEATURES`](Subject::FEATURES) that are rare states worth reaching: reported with the
+    /// [`Mark`](crate::Mark)s that every Raft has, and expected of very long campaigns only.
+    const MARKS: &'static [&'static str] = &[];
+
     /// Whether a node promises to apply only what is on its own disk, beyond what Raft asks for.
     const APPLIES_ONLY_DURABLE: bool = false;
 

@@ -1,6 +1,7 @@
 //! What is counted: of one run, and summed up over many.
 
 use crate::faults::FaultCounts;
+use crate::marks::MarkCounts;
 
 /// What happened, in numbers: of one run, or of all runs of a campaign.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -23,13 +24,25 @@ pub struct Totals {
     pub most_chains: u64,
     /// How often each feature of the subject was exercised.
     pub features: FeatureCounts,
+    /// How often each state worth reaching was reached.
+    pub marks: MarkCounts,
 }
 
 impl Totals {
     /// Adds those of another run.
     pub fn add(&mut self, run: &Self) {
-        let Self { events, deliveries, virtual_ns, elections, commits, recoveries, faults, most_chains, features } =
-            run;
+        let Self {
+            events,
+            deliveries,
+            virtual_ns,
+            elections,
+            commits,
+            recoveries,
+            faults,
+            most_chains,
+            features,
+            marks,
+        } = run;
         self.events += events;
         self.deliveries += deliveries;
         self.virtual_ns += virtual_ns;
@@ -39,6 +52,7 @@ impl Totals {
         self.faults.add(faults);
         self.most_chains = self.most_chains.max(*most_chains);
         self.features.add(features);
+        self.marks.add(marks);
     }
 }
 

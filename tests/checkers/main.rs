@@ -17,6 +17,7 @@ mod leader_completeness;
 mod leases;
 mod linearizable_reads;
 mod log_matching;
+mod marks;
 mod membership;
 mod monotonic;
 mod one_vote;

@@ -3,8 +3,9 @@
 use std::cell::{Cell, RefCell};
 
 use sim::{
-    Access, Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, Membership, Network, NodeId, NodeSet,
-    Observation, Outputs, Plan, Promise, RequestId, Response, Role, Setup, Subject, TermAndVote, TimedFault, run_plan,
+    Access, Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
+    NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote,
+    TimedFault, run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};
@@ -154,6 +155,17 @@ pub(crate) fn play_access(access: Access, script: Script) -> Option<Failure> {
 
 /// Three servers act the script, and the cluster starts with this configuration.
 pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Failure> {
+    run_script(first, script).failure
+}
+
+/// A lawful run of the same, and the states that it reached.
+pub(crate) fn marks(first: Option<Membership>, script: Script) -> MarkCounts {
+    let report = run_script(first, script);
+    assert_eq!(report.failure, None);
+    report.totals.marks
+}
+
+fn run_script(first: Option<Membership>, script: Script) -> RunReport {
     FIRST.set(first);
     let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
         let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
@@ -185,7 +197,7 @@ pub(crate) fn play_from(first: Option<Membership>, script: Script) -> Option<Fai
         engine: sim::Engine::Time,
     };
     SCRIPT.set(script);
-    run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense").failure
+    run_plan::<Puppet>(&plan, 1).expect("a plan that makes sense")
 }
 
 /// A server that acts.

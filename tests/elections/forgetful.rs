@@ -56,6 +56,7 @@ impl Subject for RaftWithForgetfulDisk {
     const NAME: &'static str = "raft-core on a disk that forgets votes";
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
     const FEATURES: &'static [&'static str] = RaftCore::FEATURES;
+    const MARKS: &'static [&'static str] = RaftCore::MARKS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &ForgetfulDisk) -> Result<Self, String> {
         Ok(Self { raft: RaftCore::start(setup, &disk.0)? })

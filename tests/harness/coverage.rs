@@ -1,7 +1,7 @@
 //! Features that are counted, and campaigns that must have met what their scenario is for.
 
 use sim::environment::Environment;
-use sim::{CampaignReport, FaultClass, Scenario, Totals, never_met, run_plan};
+use sim::{CampaignReport, Engine, FaultClass, Mark, Pct, Scenario, Totals, never_met, run_plan};
 
 use crate::toy::{Habit, Toy};
 use crate::{plan, scenario};
@@ -29,7 +29,11 @@ fn a_run_counts_what_its_nodes_exercise() {
 #[test]
 fn totals_add_up() {
     let mut sum = report(1, &[FaultClass::Loss], &[1]).totals;
-    sum.add(&report(1, &[FaultClass::Loss, FaultClass::Crash], &[0, 1, 1]).totals);
+    sum.marks[Mark::TailTruncated] += 1;
+    let mut more = report(1, &[FaultClass::Loss, FaultClass::Crash], &[0, 1, 1]).totals;
+    more.marks[Mark::TailTruncated] += 2;
+    sum.add(&more);
+    assert_eq!((sum.marks[Mark::TailTruncated], sum.marks[Mark::DeposedWithTail]), (3, 0));
     assert_eq!((sum.features.of(0), sum.features.of(1), sum.features.of(2)), (1, 3, 0));
     assert_eq!((sum.faults[FaultClass::Loss], sum.faults[FaultClass::Crash]), (2, 1));
 }
@@ -52,6 +56,28 @@ fn a_scenario_is_held_to_the_features_that_it_names_and_no_others() {
     assert_eq!(never_met(&scenario, &report(2_000, &[], &[0])), [""; 0]);
     scenario.features = vec!["flying"];
     assert_eq!(never_met(&scenario, &report(2_000, &[], &[0, 1])), ["flying"]);
+}
+
+#[test]
+fn marks_are_asked_of_very_long_campaigns_and_of_the_order_by_time_alone() {
+    let scenario = || {
+        let mut scenario = with_faults(&[]);
+        scenario.features.clear();
+        // One that any Raft may reach, and a feature of the toy's own.
+        scenario.marks = vec!["tail_truncated", "yodelling"];
+        scenario
+    };
+    let reaching = |runs, marks: &[Mark], features: &[usize]| {
+        let mut report = report(runs, &[], features);
+        marks.iter().for_each(|mark| report.totals.marks[*mark] += 1);
+        report
+    };
+    let unmet = |report: &CampaignReport| never_met(&scenario(), report);
+    assert_eq!(unmet(&reaching(20_000, &[Mark::TailTruncated], &[1])), [""; 0]);
+    assert_eq!(unmet(&reaching(20_000, &[Mark::DeposedWithTail], &[0])), ["tail_truncated", "yodelling"]);
+    assert_eq!(unmet(&reaching(19_999, &[], &[])), [""; 0]);
+    let by_priority = scenario().under(Engine::Pct(Pct { depth: 2, events: 1_000 }));
+    assert_eq!(never_met(&by_priority, &reaching(20_000, &[], &[])), [""; 0]);
 }
 
 #[test]

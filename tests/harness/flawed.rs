@@ -68,6 +68,7 @@ impl Subject for Flawed {
     const NAME: &'static str = "raft-core with a flaw";
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
     const FEATURES: &'static [&'static str] = RaftCore::FEATURES;
+    const MARKS: &'static [&'static str] = RaftCore::MARKS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
         let Setup { node, nodes, members, now_ns, settings, jitter } = setup;

@@ -137,6 +137,8 @@ struct Document<'a> {
     unknown: u64,
     faults: Map<String, Value>,
     features: Map<String, Value>,
+    /// How often each state worth reaching was reached.
+    marks: Map<String, Value>,
     never_met: Vec<&'a str>,
     failures: Vec<FailureRow<'a>>,
     /// The failures by signature, each with its shortest run.
@@ -188,8 +190,10 @@ impl<'a> Document<'a> {
                 .collect(),
             features: (0..)
                 .zip(S::FEATURES)
+                .filter(|(_, name)| !S::MARKS.contains(name))
                 .map(|(feature, name)| ((*name).to_owned(), report.totals.features.of(feature).into()))
                 .collect(),
+            marks: summary::marks::<S>(&report.totals).map(|(name, count)| (name.to_owned(), count.into())).collect(),
             never_met: never_met(scenario, report),
             failures: failures
                 .zip(events_until)

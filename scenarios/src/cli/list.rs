@@ -8,7 +8,7 @@ use scenarios::raft_core_subject::RaftCore;
 use scenarios::subjects::{CatalogueSubject, SubjectName};
 use scenarios::with_subject;
 use serde::Serialize;
-use sim::{FaultClass, checkers, engine};
+use sim::{FaultClass, Mark, Subject, checkers, engine};
 
 use super::args::ListArgs;
 use super::{print, print_json};
@@ -19,6 +19,7 @@ struct Document {
     subjects: Vec<Named>,
     faults: Vec<Named>,
     features: Vec<Named>,
+    marks: Vec<Named>,
     checkers: Vec<Named>,
     engines: Vec<Named>,
 }
@@ -41,19 +42,21 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, String> {
         subjects: subjects.collect(),
         faults: FaultClass::ALL.iter().map(|class| named(class.name(), class.about())).collect(),
         features: SubjectName::ALL.iter().flat_map(|subject| with_subject!(*subject, S => features::<S>())).collect(),
+        marks: marks(),
         checkers: checkers::ALL.iter().map(|checker| named(checker.name, checker.property)).collect(),
         engines: engine::ALL.iter().map(|(name, about)| named(name, about)).collect(),
     };
     if args.json {
         print_json(&document)?;
     } else {
-        let Document { scenarios, subjects, faults, features, checkers, engines } = &document;
+        let Document { scenarios, subjects, faults, features, marks, checkers, engines } = &document;
         let mut text = String::new();
         for (title, rows) in [
             ("Scenarios", scenarios),
             ("Subjects", subjects),
             ("Fault classes", faults),
             ("Features, counted in every run", features),
+            ("Marks: states worth reaching, counted likewise", marks),
             ("Checkers", checkers),
             ("Engines", engines),
         ] {
@@ -84,5 +87,16 @@ fn features<S: CatalogueSubject>() -> Vec<Named> {
         let names = expecting.map(|scenario| scenario.name).collect::<Vec<_>>().join(", ");
         Named { name: feature, about: format!("{} in {names}", S::NAME) }
     };
-    S::FEATURES.iter().copied().map(expected_by).collect()
+    S::FEATURES.iter().copied().filter(|name| !S::MARKS.contains(name)).map(expected_by).collect()
+}
+
+/// The states worth reaching, of any Raft and of each subject.
+fn marks() -> Vec<Named> {
+    let generic = Mark::ALL.iter().map(|mark| Named { name: mark.name(), about: mark.about().to_owned() });
+    let own = SubjectName::ALL.iter().flat_map(|subject| {
+        with_subject!(*subject, S => {
+            S::MARKS.iter().map(|name| Named { name, about: format!("of {}", S::NAME) }).collect::<Vec<_>>()
+        })
+    });
+    generic.chain(own).collect()
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use scenarios::cluster_files::ClusterFiles;
-use sim::{Campaign, CampaignReport, Failure, Scenario, Subject, never_met};
+use sim::{Campaign, CampaignReport, Failure, Mark, Scenario, Subject, Totals, never_met};
 
 use super::engine;
 use super::numbers::{grouped, per_second, ratio, spoken};
@@ -61,14 +61,20 @@ pub(super) fn text<S: Subject>(
     if let Some(promise) = engine::promise(scenario.engine(), report) {
         row("engine", promise);
     }
-    let counted = |name: &str, count| format!("{:<18} {:>12}", name.replace('_', " "), grouped(count));
+    let counted = |name: &str, count| format!("{:<23} {:>12}", name.replace('_', " "), grouped(count));
     let faults = scenario.faults.iter().map(|class| counted(class.name(), totals.faults[*class]));
     let features = S::FEATURES
         .iter()
         .enumerate()
+        .filter(|(_, name)| !S::MARKS.contains(name))
         .filter(|(feature, name)| scenario.features.contains(name) || totals.features.of(*feature) > 0)
         .map(|(feature, name)| counted(name, totals.features.of(feature)));
-    for (label, counts) in [("faults", faults.collect::<Vec<_>>()), ("features", features.collect())] {
+    let marks = marks::<S>(totals)
+        .filter(|(name, count)| scenario.marks.contains(name) || *count > 0)
+        .map(|(name, count)| counted(name, count));
+    for (label, counts) in
+        [("faults", faults.collect::<Vec<_>>()), ("features", features.collect()), ("marks", marks.collect())]
+    {
         for (place, pair) in counts.chunks(2).enumerate() {
             row(if place == 0 { label } else { "" }, pair.join("    ").trim_end().to_owned());
         }
@@ -97,6 +103,13 @@ pub(super) fn text<S: Subject>(
         failures(&mut text, report, options);
     }
     text
+}
+
+/// How often each state worth reaching was reached: those of any Raft, and the subject's own.
+pub(super) fn marks<S: Subject>(totals: &Totals) -> impl Iterator<Item = (&'static str, u64)> {
+    let generic = Mark::ALL.iter().map(|mark| (mark.name(), totals.marks[*mark]));
+    let own = S::FEATURES.iter().copied().enumerate().filter(|(_, name)| S::MARKS.contains(name));
+    generic.chain(own.map(|(feature, name)| (name, totals.features.of(feature))))
 }
 
 /// The failures, by signature, the most frequent first.

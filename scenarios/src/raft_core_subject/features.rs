@@ -1,6 +1,9 @@
 //! What a run exercises of `raft-core`, to be counted: a fuzzer that never reaches a feature says nothing about it.
 
-use raft_core::{Effect, Input, LogIndex, MemberRole, Membership, Message, NodeId, ProposalOutcome, Raft, ReadMode};
+use raft_core::{
+    AppendOutcome, Effect, Input, LogIndex, MemberRole, Membership, Message, NodeId, ProposalOutcome, Raft, ReadMode,
+    RequestVote,
+};
 use raft_core::{ReadId, ReadOutcome, RejectReason, RoleName, Term, TransferOutcome};
 use sim::{Choice, Outputs};
 
@@ -9,57 +12,79 @@ use super::ids::OPERATION;
 use crate::kv::Command;
 
 macro_rules! features {
-    ($($(#[$doc:meta])* $feature:ident $name:literal,)*) => {
-        #[derive(Clone, Copy, Debug)]
+    (
+        features { $($(#[$doc:meta])* $feature:ident $name:literal,)* }
+        marks { $($(#[$mark_doc:meta])* $mark:ident $mark_name:literal,)* }
+    ) => {
+        #[derive(Clone, Copy, PartialEq, Debug)]
         pub(super) enum Feature {
             $($(#[$doc])* $feature,)*
+            $($(#[$mark_doc])* $mark,)*
         }
 
         impl Feature {
-            pub(super) const NAMES: &'static [&'static str] = &[$($name),*];
+            pub(super) const NAMES: &'static [&'static str] = &[$($name,)* $($mark_name),*];
+            pub(super) const MARKS: &'static [&'static str] = &[$($mark_name),*];
         }
     };
 }
 
 features! {
-    /// A server asked around before it campaigned.
-    PreVote "pre_votes",
-    /// A leader gave up although nobody had a later term.
-    StepDown "step_downs",
-    /// A leader asked another server to take over, as it was told to.
-    Transfer "transfers",
-    /// And it did.
-    TransferDone "transfers_done",
-    /// A leader with a stalled disk asked another to take over.
-    SlowDiskHandover "slow_disk_handovers",
-    /// A change of membership that was asked for was committed.
-    MembershipChange "membership_changes",
-    /// A joint configuration came into force on a leader.
-    JointConfiguration "joint_configurations",
-    /// A configuration was taken back with its entry.
-    MembershipRolledBack "memberships_rolled_back",
-    /// A leader promoted a learner that had caught up.
-    Promotion "promotions",
-    /// A server turned a candidate down for its priority alone.
-    PriorityRefusal "priority_refusals",
-    /// The application took a snapshot.
-    SnapshotTaken "snapshots_taken",
-    /// The last part of a snapshot was sent.
-    SnapshotSent "snapshots_sent",
-    /// A state machine was restored from one.
-    SnapshotInstalled "snapshots_installed",
-    /// A read was served after a round of heartbeats.
-    ReadIndexRead "read_index_reads",
-    /// A read was served by a leader's lease.
-    LeaseRead "lease_reads",
-    /// A follower served a read with its leader's help.
-    ForwardedRead "forwarded_reads",
-    /// A read was lost.
-    LostRead "lost_reads",
-    /// A leader took no proposal because too much was uncommitted.
-    Backpressure "backpressure",
-    /// A server learned that it had lost what it had acknowledged, and stopped.
-    LostLog "lost_logs",
+    features {
+        /// A server asked around before it campaigned.
+        PreVote "pre_votes",
+        /// A leader gave up although nobody had a later term.
+        StepDown "step_downs",
+        /// A leader asked another server to take over, as it was told to.
+        Transfer "transfers",
+        /// And it did.
+        TransferDone "transfers_done",
+        /// A leader with a stalled disk asked another to take over.
+        SlowDiskHandover "slow_disk_handovers",
+        /// A change of membership that was asked for was committed.
+        MembershipChange "membership_changes",
+        /// A joint configuration came into force on a leader.
+        JointConfiguration "joint_configurations",
+        /// A configuration was taken back with its entry.
+        MembershipRolledBack "memberships_rolled_back",
+        /// A leader promoted a learner that had caught up.
+        Promotion "promotions",
+        /// A server turned a candidate down for its priority alone.
+        PriorityRefusal "priority_refusals",
+        /// The application took a snapshot.
+        SnapshotTaken "snapshots_taken",
+        /// The last part of a snapshot was sent.
+        SnapshotSent "snapshots_sent",
+        /// A state machine was restored from one.
+        SnapshotInstalled "snapshots_installed",
+        /// A read was served after a round of heartbeats.
+        ReadIndexRead "read_index_reads",
+        /// A read was served by a leader's lease.
+        LeaseRead "lease_reads",
+        /// A follower served a read with its leader's help.
+        ForwardedRead "forwarded_reads",
+        /// A read was lost.
+        LostRead "lost_reads",
+        /// A leader took no proposal because too much was uncommitted.
+        Backpressure "backpressure",
+        /// A server learned that it had lost what it had acknowledged, and stopped.
+        LostLog "lost_logs",
+    }
+    // Too rare for any 2,000 runs.
+    marks {
+        /// A candidate learned that another has won in its own term.
+        EqualTermYield "equal_term_yield",
+        /// A follower that refused an append passed over a later term's entries in its answer.
+        HintSkipsTerm "hint_skips_term",
+        /// And the leader passed over entries of its own that the follower cannot have.
+        LeaderSkipsTerm "leader_skips_term",
+        /// A vote was refused for nothing but a log of the same last term that is shorter.
+        ShorterLogRefused "shorter_log_refused",
+        /// A vote was refused for nothing but an earlier last term, though that log was as long or longer.
+        OlderLogRefused "older_log_refused",
+        /// A leader was deposed before a read that it was asked for could be answered.
+        ReadLostAtStepDown "read_lost_at_step_down",
+    }
 }
 
 /// Notices features from outside, by the inputs and effects of each step.
@@ -71,6 +96,10 @@ pub(super) struct Witness {
     membership_index: LogIndex,
     /// Learners that are to be promoted.
     has_promotable: bool,
+    /// The term that it campaigns in.
+    stands: Option<Term>,
+    /// It led until this step.
+    is_deposed: bool,
     /// The target of the last transfer that somebody asked for.
     transfer_to: Option<NodeId>,
     asked: Asked,
@@ -83,6 +112,10 @@ enum Asked {
     LeaseRead(ReadId),
     /// A vote, by a candidate with a log as long as the own one and a lower priority.
     VoteForLower,
+    /// A vote, by a candidate of this later term whose log comes before the own one: there is no other reason to refuse.
+    VoteForWorse(Feature, Term),
+    /// To find where its log meets this follower's, here or before.
+    Meet(NodeId, LogIndex),
     Else,
 }
 
@@ -93,19 +126,28 @@ impl Witness {
             leads: None,
             membership_index: LogIndex(0),
             has_promotable: false,
+            stands: None,
+            is_deposed: false,
             transfer_to: None,
             asked: Asked::Else,
         }
     }
 
     pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
+        self.is_deposed = false;
         self.asked = match input {
             Input::Receive { message: Message::PreVote(request), .. } => {
                 self.vote_asked(raft, request.last, request.priority)
             }
-            Input::Receive { message: Message::RequestVote(request), .. } if !request.is_transfer => {
-                self.vote_asked(raft, request.last, request.priority)
-            }
+            Input::Receive { message: Message::RequestVote(request), .. } => match worse_log(raft, request) {
+                Some(how) => Asked::VoteForWorse(how, request.term),
+                None if request.is_transfer => Asked::Else,
+                None => self.vote_asked(raft, request.last, request.priority),
+            },
+            Input::Receive { from, message: Message::AppendEntriesReply(reply) } => match reply.outcome {
+                AppendOutcome::Conflict { hint, .. } => Asked::Meet(*from, hint.index),
+                _ => Asked::Else,
+            },
             Input::Read { id, mode: ReadMode::Lease } => Asked::LeaseRead(*id),
             Input::TransferLeadership { to } => {
                 self.transfer_to = Some(*to);
@@ -147,8 +189,39 @@ impl Witness {
             } => Some(Feature::Backpressure),
             _ => None,
         };
-        if let Some(feature) = feature {
+        for feature in feature.into_iter().chain(self.marked(raft, effect)) {
             out.exercised(feature as u8);
+        }
+    }
+
+    /// Beside all else, an effect may show a state that is worth reaching.
+    fn marked(&mut self, raft: &Raft<Command, Choice>, effect: &Effect<Command>) -> Option<Feature> {
+        match effect {
+            Effect::Send { message: Message::AppendEntriesReply(reply), .. } => match reply.outcome {
+                // Whatever it has behind the hint is of a later term than the leader's entry.
+                AppendOutcome::Conflict { prev_index, hint, .. } => (hint.index.next() < prev_index
+                    && raft.log().entry(hint.index.next()).is_some())
+                .then_some(Feature::HintSkipsTerm),
+                _ => None,
+            },
+            Effect::Send { to, message: Message::AppendEntries(append) } => match self.asked {
+                // The first of what it sends upon the hint.
+                Asked::Meet(from, hint) if from == *to => {
+                    self.asked = Asked::Else;
+                    (append.prev.index < hint).then_some(Feature::LeaderSkipsTerm)
+                }
+                _ => None,
+            },
+            Effect::Send { message: Message::RequestVoteReply(reply), .. } if !reply.granted => match self.asked {
+                // With the term it has lost whatever vote it gave before.
+                Asked::VoteForWorse(how, term) if term == reply.term => Some(how),
+                _ => None,
+            },
+            Effect::ReadOutcome { outcome: ReadOutcome::Lost, .. } => {
+                let led = self.is_deposed || self.leads.is_some();
+                (led && raft.role() != RoleName::Leader).then_some(Feature::ReadLostAtStepDown)
+            }
+            _ => None,
         }
     }
 
@@ -171,9 +244,12 @@ impl Witness {
 
     fn role_changed(&mut self, term: Term, role: RoleName, leader: Option<NodeId>) -> Option<Feature> {
         let led = std::mem::replace(&mut self.leads, (role == RoleName::Leader).then_some(term));
+        let stood = std::mem::replace(&mut self.stands, (role == RoleName::Candidate).then_some(term));
+        self.is_deposed |= led.is_some() && role != RoleName::Leader;
         match role {
             RoleName::PreCandidate => Some(Feature::PreVote),
             RoleName::Follower if led == Some(term) && leader.is_none() => Some(Feature::StepDown),
+            RoleName::Follower if stood == Some(term) && leader.is_some() => Some(Feature::EqualTermYield),
             _ => None,
         }
     }
@@ -212,5 +288,19 @@ impl Witness {
             ReadOutcome::Ready { .. } => Some(Feature::ReadIndexRead),
             _ => None,
         }
+    }
+}
+
+/// How the log of a candidate comes before the own one, where its term is news.
+fn worse_log(raft: &Raft<Command, Choice>, request: &RequestVote) -> Option<Feature> {
+    let own = raft.log().last_position();
+    if request.term <= raft.term() {
+        None
+    } else if request.last.term == own.term && request.last.index < own.index {
+        Some(Feature::ShorterLogRefused)
+    } else if request.last.term < own.term && request.last.index >= own.index {
+        Some(Feature::OlderLogRefused)
+    } else {
+        None
     }
 }

@@ -98,6 +98,7 @@ impl Subject for RaftCore {
         "LogLost",
     ];
     const FEATURES: &'static [&'static str] = Feature::NAMES;
+    const MARKS: &'static [&'static str] = Feature::MARKS;
     const APPLIES_ONLY_DURABLE: bool = true;
     const ONLY_MEMBERS_CAMPAIGN: bool = true;
 

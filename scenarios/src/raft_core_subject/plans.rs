@@ -1,6 +1,6 @@
 //! What the catalogue draws for `raft-core`.
 
-use sim::{Choice, Fault, FaultClass, NodeSet, Operation, OperationClass, Outside, Plan};
+use sim::{Choice, Fault, FaultClass, Mark, NodeSet, Operation, OperationClass, Outside, Plan};
 
 use super::{RaftCore, Settings};
 use crate::cluster_files::Timeouts;
@@ -11,6 +11,7 @@ const MS: u64 = 1_000_000;
 impl CatalogueSubject for RaftCore {
     const ABOUT: &'static str = "the Raft of this project, with the key-value map on top";
     const FOCUSES: &'static [Focus] = Focus::ALL;
+    const REACHES: &'static [Mark] = Mark::ALL;
 
     fn performs(_: OperationClass) -> bool {
         true

@@ -262,6 +262,13 @@ impl Memberships {
         self.checked[node] != self.changes
     }
 
+    /// The index of the joint configuration that `node`'s log ends with, if it ends with one.
+    #[must_use]
+    pub fn joint_at(&self, node: NodeId) -> Option<u64> {
+        let (index, membership) = self.nodes[node.index()].logged.last()?;
+        membership.is_joint().then_some(*index)
+    }
+
     /// `node` goes by `shown`.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ pub mod leader_completeness;
 pub mod leases;
 pub mod linearizable_reads;
 pub mod log_matching;
+mod marking;
 pub mod membership;
 pub mod monotonic;
 pub mod one_vote;
@@ -38,6 +39,7 @@ use progress_order::{Acknowledgements, ProgressOrder};
 use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
+use crate::marks::{Mark, MarkCounts};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet, PerNode};
 use crate::subject::{Access, Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
@@ -61,6 +63,8 @@ pub(crate) struct Checkers {
     applied: Applied,
     /// The latest term that has had a leader.
     latest_led: u64,
+    /// What was reached on the way.
+    marks: MarkCounts,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
 }
@@ -76,6 +80,8 @@ struct NodeView {
     durable: TermAndVote,
     /// How much of the log the snapshot on its disk has.
     durable_snapshot: u64,
+    /// How much of the log was a snapshot when it started.
+    found_snapshot: u64,
     /// A snapshot that was sent is in its log, and not on its disk yet.
     is_installing: bool,
     acknowledgements: Acknowledgements,
@@ -99,8 +105,18 @@ impl Checkers {
             linearizable_reads: LinearizableReads::default(),
             applied: Applied::default(),
             latest_led: 0,
+            marks: MarkCounts::default(),
             makes_promises: false,
         }
+    }
+
+    /// A state worth reaching was reached once more.
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        self.marks[mark] += 1;
+    }
+
+    pub(crate) fn marks(&self) -> &MarkCounts {
+        &self.marks
     }
 
     pub(crate) fn elections(&self) -> u64 {
@@ -198,6 +214,7 @@ impl Checkers {
         view.log.clear();
         view.progress_order = ProgressOrder::default();
         let Some(found) = subject.observe() else { return Ok(()) };
+        view.found_snapshot = found.snapshot_index;
         self.memberships.started(node, found.membership);
         snapshots::restarted(node, disk.snapshot_index(), found.snapshot_index)?;
         if let Some(durable) = disk.term_and_vote() {
@@ -229,9 +246,13 @@ impl Checkers {
             self.one_vote.remembered(node, before.term_and_vote, now.term_and_vote)?;
         }
         let term = now.term_and_vote.term;
+        if before.role == Role::Leader && before.term_and_vote.term != term {
+            self.mark_deposition(&before);
+        }
         let is_newly_elected =
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);
         if is_newly_elected {
+            self.mark_election(&before, &now);
             self.latest_led = self.latest_led.max(term);
             self.check_votes(node, &now, disks[node.index()].term_and_vote().is_some())?;
         }
@@ -342,13 +363,22 @@ impl Checkers {
                 changed_from.unwrap_or(u64::MAX).min(replaced_from).min(resized_from)
             }
         };
-        let was_leading = before.role == Role::Leader && before.term_and_vote.term == now.term_and_vote.term;
+        let term = now.term_and_vote.term;
+        let was_leading = before.role == Role::Leader && before.term_and_vote.term == term;
         if was_leading && now.role == Role::Leader {
-            leader_append_only::log_changed(node, now.term_and_vote.term, before.last_index, from)?;
+            leader_append_only::log_changed(node, term, before.last_index, from)?;
+        }
+        if now.role == Role::Leader && term < self.latest_led && now.last_index > before.last_index {
+            self.marks[Mark::SupersededAppends] += 1;
         }
         let view = &mut self.views[node];
         let from = from.max(now.snapshot_index + 1).clamp(1, view.log.len() as u64 + 1);
-        view.log.truncate((from - 1) as usize);
+        if (from as usize) <= view.log.len() {
+            if replaced_to.is_none() {
+                self.marks[Mark::TailTruncated] += 1;
+            }
+            view.log.truncate((from - 1) as usize);
+        }
         self.memberships.truncated(node, from);
         for index in from..=now.last_index {
             let Some(entry) = subject.log_entry(index) else {
@@ -360,7 +390,12 @@ impl Checkers {
             let place = (index, entry.term);
             if is_new {
                 if let Some(membership) = subject.log_membership(index) {
-                    if now.role == Role::Leader && now.term_and_vote.term == entry.term {
+                    if now.role == Role::Leader && term == entry.term {
+                        let entered_joint =
+                            self.memberships.joint_at(node).and_then(|index| view.log.get(index as usize - 1));
+                        if !membership.is_joint() && entered_joint.is_some_and(|entry| entry.term != term) {
+                            self.marks[Mark::JointTakenOver] += 1;
+                        }
                         self.memberships.proposed(
                             node,
                             place,
@@ -410,6 +445,9 @@ impl Checkers {
         view.log.truncate(before.commit_index as usize);
         view.log.extend_from_slice(&committed[view.log.len()..=place]);
         view.is_installing = true;
+        if index > view.found_snapshot {
+            self.mark_installation(before, now);
+        }
         self.memberships.installed(node, index);
         Ok(Some(index))
     }
@@ -430,12 +468,14 @@ impl Checkers {
             commit_rule::leader_committed(node, term, now.commit_index, entry.term)?;
         }
         let mut is_news = false;
+        let mut has_older = false;
         let committed = &view.log[before.commit_index as usize..now.commit_index as usize];
         let known = self.state_machine_safety.known(before.commit_index, committed) as u64;
         for index in before.commit_index + known + 1..=now.commit_index {
             let entry = view.log[(index - 1) as usize];
             if self.state_machine_safety.committed(node, index, entry)? {
                 is_news = true;
+                has_older |= entry.term < term;
                 self.applied.committed(entry);
                 self.acknowledged.committed(entry)?;
                 self.linearizable_reads.committed(entry);
@@ -444,6 +484,9 @@ impl Checkers {
                     self.memberships.committed(index, entry.term)?;
                 }
             }
+        }
+        if is_news {
+            self.mark_commit(node, before, now, has_older);
         }
         if is_news || now.role == Role::Leader {
             self.check_disks(before, now, disks)?;

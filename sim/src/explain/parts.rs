@@ -16,6 +16,10 @@ pub enum Part {
     Reordering,
     /// Messages arrive once more, long after.
     StaleReplay,
+    /// Each link has latencies of its own.
+    UnevenLatency,
+    /// Writes take time.
+    DiskLatency,
     /// Crashes lose writes, or parts of them.
     LostWrites,
     /// Crashes leave parts of writes.
@@ -35,6 +39,8 @@ impl Part {
             (plan.network.duplication_ppm > 0, Self::Duplication),
             (plan.network.reordering_ppm > 0, Self::Reordering),
             (plan.network.stale_ppm > 0, Self::StaleReplay),
+            (!plan.links.is_empty(), Self::UnevenLatency),
+            (plan.disk.write_ns.1 > 0, Self::DiskLatency),
             (plan.disk.loses, Self::LostWrites),
             (plan.disk.tears, Self::TornWrites),
             (plan.clock_drift_ppm.iter().any(|drift| *drift != 0), Self::ClockDrift),
@@ -53,6 +59,8 @@ impl Part {
             Self::Duplication => plan.network.duplication_ppm = 0,
             Self::Reordering => plan.network.reordering_ppm = 0,
             Self::StaleReplay => plan.network.stale_ppm = 0,
+            Self::UnevenLatency => plan.links.clear(),
+            Self::DiskLatency => plan.disk.write_ns = (0, 0),
             Self::LostWrites => (plan.disk.loses, plan.disk.tears) = (false, false),
             Self::TornWrites => plan.disk.tears = false,
             Self::ClockDrift => plan.clock_drift_ppm.iter_mut().for_each(|drift| *drift = 0),
@@ -89,6 +97,11 @@ impl Part {
             Self::Duplication => ppm("the network doubles", plan.network.duplication_ppm),
             Self::Reordering => ppm("the network holds back", plan.network.reordering_ppm),
             Self::StaleReplay => ppm("the network repeats, long after,", plan.network.stale_ppm),
+            Self::UnevenLatency => "each link has latencies of its own".to_owned(),
+            Self::DiskLatency => {
+                let (least_us, most_us) = (plan.disk.write_ns.0 / 1_000, plan.disk.write_ns.1 / 1_000);
+                format!("writes take {least_us} to {most_us} µs")
+            }
             Self::LostWrites => "crashes lose writes that are not complete".to_owned(),
             Self::TornWrites => "crashes leave parts of writes that are not complete".to_owned(),
             Self::ClockDrift => format!("clocks drift by {:?} ppm", plan.clock_drift_ppm),

@@ -98,6 +98,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         if let Some(torn) = torn {
+            self.hosts[node.index()].has_torn_write = true;
             self.store(node, &torn)?;
         }
         self.crash(node, fault)
@@ -125,6 +126,7 @@ impl<S: Subject> World<S> {
         let cut = writes.get(kept).filter(|_| self.plan.disk.tears);
         let torn = cut.and_then(|write| S::Disk::torn(write, &mut host.crash));
         if torn.is_some() {
+            host.has_torn_write = true;
             self.counts[FaultClass::TornWrite] += 1;
         }
         let torn_words = if torn.is_some() { ", and a part of the next" } else { "" };

@@ -41,6 +41,8 @@ pub(super) struct Host<S: Subject> {
     pub(super) truth: Option<Box<S::Disk>>,
     /// Its disk has gone bad, and it has not started since.
     pub(super) is_rotten: bool,
+    /// A write on its disk was cut in the middle, and it has not started since.
+    pub(super) has_torn_write: bool,
     /// The settings of this incarnation, where they are others than the plan's.
     pub(super) settings: Option<Box<S::Settings>>,
 }

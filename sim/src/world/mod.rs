@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::fault::Fault;
 use crate::faults::{FaultClass, FaultCounts};
+use crate::marks::Mark;
 use crate::network::{Links, Passage};
 use crate::node::{NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
@@ -136,6 +137,7 @@ impl<S: Subject> World<S> {
             failing: None,
             truth: None,
             is_rotten: false,
+            has_torn_write: false,
             settings: None,
         };
         let mut world = Self {
@@ -514,6 +516,9 @@ impl<S: Subject> World<S> {
     fn start(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let place = node.index();
         let host = &mut self.hosts[place];
+        if std::mem::take(&mut host.has_torn_write) {
+            self.checkers.mark(Mark::TornWriteFound);
+        }
         let setup = Setup {
             node,
             nodes: self.plan.nodes,
@@ -586,6 +591,7 @@ impl<S: Subject> World<S> {
             faults: self.counts,
             most_chains: self.by_priority.as_ref().map_or(0, |order| order.chains()),
             features: self.features.clone(),
+            marks: *self.checkers.marks(),
         }
     }
 
