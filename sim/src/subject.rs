@@ -48,6 +48,10 @@ pub trait Subject: Sized {
     /// to be elected once more, to commit the very configuration that leaves it out (dissertation §4.2.2).
     const ONLY_MEMBERS_CAMPAIGN: bool = false;
 
+    /// Whether whoever is the only voter leads no sooner than its vote for itself is durable, beyond what Raft asks for:
+    /// that nobody hears of the term, and nothing is committed in it, as long as a crash could take the vote back.
+    const LEADS_ONLY_BY_DURABLE_VOTES: bool = true;
+
     /// Settings that differ from these by being simpler, each in one respect: what shrinking tries. Always as many, and in
     /// the same order.
     fn simpler_settings(settings: &Self::Settings) -> Vec<Self::Settings> {
@@ -140,6 +144,12 @@ pub trait Subject: Sized {
     fn log_membership(&self, index: u64) -> Option<Membership> {
         let _ = index;
         None
+    }
+
+    /// The configurations that changes in the node's log will bring and that it does not go by yet: where a change is in force
+    /// once it is applied, and not, as with [`log_membership`](Self::log_membership), from the moment that it is in a log.
+    fn coming_memberships(&self) -> impl Iterator<Item = Membership> {
+        std::iter::empty()
     }
 
     /// The term of the entry at the snapshot's last index, as the node remembers it.

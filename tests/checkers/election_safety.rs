@@ -209,3 +209,43 @@ fn a_node_that_a_new_configuration_does_not_count_may_be_elected_by_the_others()
     let history = cluster_of(3).under(voters(&[N2, N3]));
     assert!(history.votes(2, N1, &[N1, N2, N3]).leads(N1, 2).is_ok());
 }
+
+/// The only voter leads before its vote for itself is durable.
+fn lone_leader_ahead_of_its_disk() -> ElectionSafety {
+    let mut checker = ElectionSafety::default();
+    checker.lone_leader(N1, 2).expect("nobody else leads");
+    checker
+}
+
+#[test]
+fn the_only_voter_may_lead_while_its_vote_is_written() {
+    let mut checker = lone_leader_ahead_of_its_disk();
+    checker.vote_durable(N1, 2, N1);
+    assert!(checker.entry_received(N2, 2).is_ok() && checker.entry_committed(2).is_ok());
+}
+
+#[test]
+fn a_learner_with_an_entry_of_a_leader_whose_own_vote_is_not_durable_is_rejected() {
+    let checker = lone_leader_ahead_of_its_disk();
+    assert!(checker.entry_received(N1, 2).is_ok(), "its own entries nobody else has");
+    assert!(checker.entry_received(N2, 1).is_ok(), "another term's");
+    assert_rejected(checker.entry_received(N2, 2), NAME, &["n2", "term 2", "n1"]);
+}
+
+#[test]
+fn a_commit_of_a_leader_whose_own_vote_is_not_durable_is_rejected() {
+    assert_rejected(lone_leader_ahead_of_its_disk().entry_committed(2), NAME, &["n1", "term 2"]);
+}
+
+#[test]
+fn another_vote_does_not_make_up_for_the_only_voters_own() {
+    let mut checker = lone_leader_ahead_of_its_disk();
+    checker.vote_durable(N2, 2, N1);
+    checker.vote_durable(N1, 3, N1);
+    assert_rejected(checker.entry_committed(2), NAME, &["n1", "term 2"]);
+}
+
+#[test]
+fn two_only_voters_that_lead_one_term_are_rejected() {
+    assert_rejected(lone_leader_ahead_of_its_disk().lone_leader(N2, 2), NAME, &["two leaders", "n1 and n2"]);
+}

@@ -1,7 +1,8 @@
 //! Commands as the bytes of an entry.
 
-use raft::eraftpb::Entry;
-use sim::{LogEntry, RequestId};
+use protobuf::Message as _;
+use raft::eraftpb::{ConfChangeV2, Entry, EntryType};
+use sim::{LogEntry, Membership, NodeSet, RequestId};
 
 use crate::kv::{Command, Value, Verb};
 
@@ -50,10 +51,19 @@ pub(super) fn decode_request(bytes: &[u8]) -> Option<RequestId> {
     })
 }
 
+/// The configuration that an entry changes to, which the crate carries along without a look.
+pub(super) fn new_membership(entry: &Entry) -> Option<Membership> {
+    if entry.get_entry_type() != EntryType::EntryConfChangeV2 {
+        return None;
+    }
+    let change = ConfChangeV2::parse_from_bytes(&entry.data).ok()?;
+    let [voters, learners] = *change.context.first_chunk()?;
+    Some(Membership { voters: NodeSet(voters), outgoing: NodeSet::default(), learners: NodeSet(learners) })
+}
+
 /// What the checkers know an entry by.
 pub(super) fn identify(entry: &Entry) -> LogEntry {
-    use raft::eraftpb::EntryType::EntryNormal;
-    let request = (entry.get_entry_type() == EntryNormal).then(|| decode_request(&entry.data)).flatten();
+    let request = (entry.get_entry_type() == EntryType::EntryNormal).then(|| decode_request(&entry.data)).flatten();
     let digest = request
         .map_or(LogEntry::NO_COMMAND, |request| u64::from(request.client) << 32 | u64::from(request.number) | 1 << 63);
     LogEntry { term: entry.term, digest }

@@ -53,6 +53,7 @@ impl TikvRaft {
         if !changes.is_empty() {
             let mut all = ConfChangeV2::default();
             all.set_changes(changes.into());
+            all.context = vec![voters.0, learners.0].into();
             // Where one is under way, or nobody leads here any more, it is dropped.
             let _ = self.node.propose_conf_change(Vec::new(), all);
         }
@@ -260,11 +261,16 @@ impl TikvRaft {
         let Some((every, trailing)) = self.settings.snapshots else { return };
         let store = self.node.store();
         let taken = store.image.as_ref().map_or(0, |image| image.snapshot.get_metadata().index);
-        if self.is_image_under_way || self.applied_index < taken + every {
+        // Who has joined since the last one cannot restore it, and the entries that would bring it there may be gone.
+        let is_outdated = |image: &Image| *image.snapshot.get_metadata().get_conf_state() != store.conf_state;
+        let is_due = self.applied_index >= taken + every || store.image.as_deref().is_some_and(is_outdated);
+        if self.is_image_under_way || self.applied_index == taken || !is_due {
             return;
         }
         let term_at = |index: u64| store.get(index).map_or(store.base().1, |entry| entry.term);
-        let base = self.applied_index.saturating_sub(trailing).max(store.base().0);
+        // The crate looks into what it was not told is applied before it campaigns.
+        let known = self.node.raft.raft_log.applied();
+        let base = self.applied_index.saturating_sub(trailing).min(known).max(store.base().0);
         let mut snapshot = Snapshot::default();
         snapshot.mut_metadata().index = self.applied_index;
         snapshot.mut_metadata().term = term_at(self.applied_index);

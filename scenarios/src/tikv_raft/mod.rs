@@ -7,6 +7,8 @@
 
 mod command;
 mod driver;
+#[cfg(test)]
+mod evidence;
 mod plans;
 mod settings;
 mod store;
@@ -14,7 +16,7 @@ mod store;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use raft::eraftpb::{ConfState, Message, MessageType};
+use raft::eraftpb::{ConfState, Entry, Message, MessageType};
 use raft::{RawNode, StateRole};
 use sim::{
     Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
@@ -88,6 +90,8 @@ impl Subject for TikvRaft {
         "RequestPreVoteResponse",
         "other",
     ];
+    /// It leads within the step in which it votes for itself where nobody else has a vote.
+    const LEADS_ONLY_BY_DURABLE_VOTES: bool = false;
     const FEATURES: &'static [&'static str] = &[
         "pre_votes",
         "transfers",
@@ -233,6 +237,15 @@ impl Subject for TikvRaft {
         let kind = Self::MESSAGE_KINDS[usize::from(Self::message_kind(message))];
         let entries = message.entries.len();
         let refused = if *reject { " refused" } else { "" };
+        if message.get_msg_type() == MessageType::MsgSnapshot {
+            let metadata = message.get_snapshot().get_metadata();
+            return format!(
+                "{kind} t{term} to {}/t{} for {}",
+                metadata.index,
+                metadata.term,
+                membership(metadata.get_conf_state())
+            );
+        }
         format!("{kind} t{term} {index}/t{log_term} +{entries} commit {commit}{refused}")
     }
 
@@ -267,14 +280,15 @@ impl Subject for TikvRaft {
     }
 
     fn log_entry(&self, index: u64) -> Option<LogEntry> {
-        let log = &self.node.raft.raft_log;
-        let unstable = log.unstable_entries();
-        let place = unstable.first().and_then(|first| index.checked_sub(first.index));
-        let entry = match place {
-            Some(place) => unstable.get(place as usize),
-            None => self.node.store().get(index),
-        };
-        entry.map(command::identify)
+        self.entry(index).map(command::identify)
+    }
+
+    fn coming_memberships(&self) -> impl Iterator<Item = Membership> {
+        let now = membership(&self.node.raft.prs().conf().to_conf_state());
+        // Who lets go of its old half keeps the new one.
+        let settled = now.is_joint().then_some(Membership { outgoing: NodeSet::default(), ..now });
+        let not_applied = self.applied_index + 1..=self.node.raft.raft_log.last_index();
+        settled.into_iter().chain(not_applied.filter_map(|index| command::new_membership(self.entry(index)?)))
     }
 
     fn snapshot_term(&self) -> Option<u64> {
@@ -289,6 +303,16 @@ impl Subject for TikvRaft {
             followers.map(|(id, progress)| (node(*id), progress.matched, progress.next_idx)).collect();
         progress.sort_unstable();
         progress.into_iter()
+    }
+}
+
+impl TikvRaft {
+    fn entry(&self, index: u64) -> Option<&Entry> {
+        let unstable = self.node.raft.raft_log.unstable_entries();
+        match unstable.first().and_then(|first| index.checked_sub(first.index)) {
+            Some(place) => unstable.get(place as usize),
+            None => self.node.store().get(index),
+        }
     }
 }
 

@@ -142,8 +142,14 @@ impl Storage for Store {
         Ok(self.last())
     }
 
-    fn snapshot(&self, request_index: u64, _: u64) -> raft::Result<Snapshot> {
-        let image = self.image.as_ref().filter(|image| image.snapshot.get_metadata().index >= request_index);
+    /// None for a node that it does not name, which would refuse it: the next one will, and is due.
+    fn snapshot(&self, request_index: u64, to: u64) -> raft::Result<Snapshot> {
+        let is_fit = |image: &&Arc<Image>| {
+            let metadata = image.snapshot.get_metadata();
+            let ConfState { voters, learners, voters_outgoing, .. } = metadata.get_conf_state();
+            metadata.index >= request_index && [voters, learners, voters_outgoing].iter().any(|ids| ids.contains(&to))
+        };
+        let image = self.image.as_ref().filter(is_fit);
         image.map(|image| image.snapshot.clone()).ok_or_else(|| StorageError::SnapshotTemporarilyUnavailable.into())
     }
 }

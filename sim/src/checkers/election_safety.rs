@@ -1,6 +1,10 @@
 //! Election Safety (Figure 3): at most one leader can be elected in a given term. Ever, not just at one instant.
 //!
 //! And its cause (§5.2): a leader has the votes of a majority, each of them such that a crash cannot take it back.
+//!
+//! Who is the only voter asks nobody, and so promises nothing by leading (Figure 2 has state durable "before responding"):
+//! it may write its vote while it leads, as long as nobody has an entry of the term and nothing of it is committed. After that
+//! a crash could have it lead the term once more, with other entries.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -17,12 +21,15 @@ const NAME: &str = "election_safety";
 pub struct ElectionSafety {
     leaders: BTreeMap<u64, NodeId>,
     votes: BTreeMap<u64, Vec<(NodeId, NodeSet)>>,
+    /// Terms led by the only voter whose vote is not durable yet.
+    unproven: Vec<(u64, NodeId)>,
 }
 
 /// In which order candidates got their first votes makes no difference.
 impl Hash for ElectionSafety {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         self.leaders.hash(hasher);
+        self.unproven.hash(hasher);
         for (term, candidates) in &self.votes {
             (term, unordered(candidates)).hash(hasher);
         }
@@ -32,6 +39,7 @@ impl Hash for ElectionSafety {
 impl ElectionSafety {
     /// `voter`'s disk says that its vote in `term` is `candidate`'s.
     pub fn vote_durable(&mut self, voter: NodeId, term: u64, candidate: NodeId) {
+        self.unproven.retain(|known| voter != candidate || *known != (term, candidate));
         let candidates = self.votes.entry(term).or_default();
         for (_, voters) in candidates.iter_mut() {
             *voters = voters.without(voter);
@@ -52,6 +60,49 @@ impl ElectionSafety {
             return Ok(());
         }
         Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")))
+    }
+
+    /// `node` leads `term`, is the only voter, and may write its vote while it leads.
+    ///
+    /// # Errors
+    /// Where another node led the term, now or at any time before.
+    pub fn lone_leader(&mut self, node: NodeId, term: u64) -> Result<(), Box<Violation>> {
+        self.sole_leader(node, term)?;
+        let mut candidates = self.votes.get(&term).into_iter().flatten();
+        if !candidates.any(|(known, voters)| *known == node && voters.contains(node)) {
+            self.unproven.push((term, node));
+        }
+        Ok(())
+    }
+
+    /// `node` has an entry of `term` in its log.
+    ///
+    /// # Errors
+    /// Where it comes from a leader that could lead the term once more after a crash.
+    pub fn entry_received(&self, node: NodeId, term: u64) -> Result<(), Box<Violation>> {
+        match self.unproven.iter().find(|(known, leader)| *known == term && *leader != node) {
+            None => Ok(()),
+            Some((_, leader)) => Err(Violation::new(
+                NAME,
+                format!(
+                    "{node} has an entry of term {term}, and {leader}'s own vote, by which it leads, is not durable"
+                ),
+            )),
+        }
+    }
+
+    /// An entry is committed in `term`.
+    ///
+    /// # Errors
+    /// Where its leader could lead the term once more after a crash.
+    pub fn entry_committed(&self, term: u64) -> Result<(), Box<Violation>> {
+        match self.unproven.iter().find(|(known, _)| *known == term) {
+            None => Ok(()),
+            Some((_, leader)) => Err(Violation::new(
+                NAME,
+                format!("{leader} commits in term {term}, and its own vote, by which it leads, is not durable"),
+            )),
+        }
     }
 
     /// `node` leads `term` and goes by `membership`.

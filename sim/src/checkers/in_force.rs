@@ -40,7 +40,7 @@ impl Checkers {
     /// Changes whenever any node goes by another configuration, or more is committed: what is committed in the place of a
     /// configuration ends it.
     pub(crate) fn membership_changes(&self) -> u64 {
-        self.memberships.changes() + self.state_machine_safety.log().len() as u64
+        self.memberships.changes() + self.shown_changes + self.state_machine_safety.log().len() as u64
     }
 
     /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,
@@ -54,5 +54,15 @@ impl Checkers {
             }
             _ => nodes.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).collect(),
         }
+    }
+
+    /// The configurations that decide who has a vote: those that count, and where no log holds any, what the node shows that
+    /// has applied most. Who is behind may go by one in which it had a vote that it has lost.
+    pub(crate) fn latest_memberships(&self) -> Vec<Membership> {
+        if !self.memberships.is_empty() {
+            return self.current_memberships(NodeSet::all(self.nodes));
+        }
+        let ahead = NodeId::all(self.nodes).max_by_key(|node| self.seen(*node).applied_index);
+        ahead.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).into_iter().collect()
     }
 }

@@ -67,6 +67,8 @@ pub(crate) struct Checkers {
     marks: MarkCounts,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
+    /// How often a node has come to go by another configuration, where no log holds any.
+    shown_changes: u64,
 }
 
 /// A node as it was last seen.
@@ -107,6 +109,7 @@ impl Checkers {
             latest_led: 0,
             marks: MarkCounts::default(),
             makes_promises: false,
+            shown_changes: 0,
         }
     }
 
@@ -254,7 +257,7 @@ impl Checkers {
         if is_newly_elected {
             self.mark_election(&before, &now);
             self.latest_led = self.latest_led.max(term);
-            self.check_votes(node, &now, disks[node.index()].term_and_vote().is_some())?;
+            self.check_votes::<S>(node, &now, disks[node.index()].term_and_vote().is_some())?;
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
@@ -262,6 +265,7 @@ impl Checkers {
             let is_other = before.membership != now.membership;
             if is_other {
                 self.views[node].progress_order.configured(membership);
+                self.shown_changes += u64::from(self.memberships.is_empty());
             }
             if stands || is_other || self.memberships.is_unchecked(node) {
                 self.check_membership::<S>(node, membership, stands)?;
@@ -296,10 +300,18 @@ impl Checkers {
         Ok(true)
     }
 
-    fn check_votes(&mut self, node: NodeId, now: &Observation, are_durable: bool) -> Result<(), Box<Violation>> {
+    fn check_votes<S: Subject>(
+        &mut self,
+        node: NodeId,
+        now: &Observation,
+        are_durable: bool,
+    ) -> Result<(), Box<Violation>> {
         let membership = now.membership.unwrap_or(self.everyone);
         let TermAndVote { term, voted_for } = now.term_and_vote;
-        if are_durable {
+        let is_alone = membership.is_quorum(NodeSet::default().with(node));
+        if are_durable && is_alone && !S::LEADS_ONLY_BY_DURABLE_VOTES {
+            self.election_safety.lone_leader(node, term)?;
+        } else if are_durable {
             self.election_safety.leader(node, term, membership)?;
         } else {
             self.election_safety.sole_leader(node, term)?;
@@ -387,6 +399,7 @@ impl Checkers {
             };
             let previous_term = view.log.last().map_or(0, |previous| previous.term);
             let is_new = self.log_matching.appended(node, index, entry, previous_term)?;
+            self.election_safety.entry_received(node, entry.term)?;
             let place = (index, entry.term);
             if is_new {
                 if let Some(membership) = subject.log_membership(index) {
@@ -466,6 +479,7 @@ impl Checkers {
         if now.role == Role::Leader {
             let entry = view.log[(now.commit_index - 1) as usize];
             commit_rule::leader_committed(node, term, now.commit_index, entry.term)?;
+            self.election_safety.entry_committed(term)?;
         }
         let mut is_news = false;
         let mut has_older = false;

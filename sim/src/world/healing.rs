@@ -90,7 +90,7 @@ impl<S: Subject> World<S> {
     /// of them goes by, and perhaps some more.
     fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
         // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
-        let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
+        let current = self.memberships_to_come();
         let mut drawn: Vec<(bool, u64, bool, NodeId)> = self
             .members(NodeSet::all(self.plan.nodes).difference(self.atlas.gone()))
             .map(|node| {
@@ -131,7 +131,21 @@ impl<S: Subject> World<S> {
 
     /// Whether `core` is a quorum of whatever its nodes may decide by.
     fn is_quorum(&self, core: NodeSet) -> bool {
-        !core.is_empty() && self.checkers.current_memberships(core).iter().all(|membership| membership.is_quorum(core))
+        let mut current = self.checkers.current_memberships(core);
+        current.extend(self.coming_memberships());
+        !core.is_empty() && current.iter().all(|membership| membership.is_quorum(core))
+    }
+
+    /// What nodes will go by once they have applied what is in their logs.
+    fn coming_memberships(&self) -> Vec<Membership> {
+        self.subjects.iter().filter_map(Option::as_deref).flat_map(S::coming_memberships).collect()
+    }
+
+    /// The configurations by which somebody has a vote, or is about to.
+    fn memberships_to_come(&self) -> Vec<Membership> {
+        let mut memberships = self.checkers.latest_memberships();
+        memberships.extend(self.coming_memberships());
+        memberships
     }
 
     fn membership_of(&self, node: NodeId) -> Membership {
@@ -157,7 +171,7 @@ impl<S: Subject> World<S> {
     fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<(String, NodeSet), Box<Violation>> {
         let (mut words, mut bystanders) = (String::new(), NodeSet::default());
         for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
-            let current = self.checkers.current_memberships(NodeSet::all(self.plan.nodes));
+            let current = self.memberships_to_come();
             let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
             let is_learner = current.iter().any(|membership| membership.is_learner(node));
@@ -280,7 +294,7 @@ impl<S: Subject> World<S> {
         let (before, bystanders) = (healing.core, healing.bystanders);
         let may_have_bystanders = healing.may_have_bystanders;
         let all = NodeSet::all(self.plan.nodes);
-        let current = self.checkers.current_memberships(all);
+        let current = self.memberships_to_come();
         let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
         let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
         let core = before.union(bystanders).intersection(voters);
