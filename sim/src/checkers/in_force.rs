@@ -56,13 +56,17 @@ impl Checkers {
         }
     }
 
-    /// The configurations that decide who has a vote: those that count, and where no log holds any, what the node shows that
-    /// has applied most. Who is behind may go by one in which it had a vote that it has lost.
+    /// The configurations that decide who has a vote: those that count. Where no log holds any, what the node shows that has
+    /// applied most, and what its voters show, who may need others until they have heard of it. Who has lost its vote may
+    /// go on by a configuration in which it had one.
     pub(crate) fn latest_memberships(&self) -> Vec<Membership> {
+        let all = NodeId::all(self.nodes);
         if !self.memberships.is_empty() {
             return self.current_memberships(NodeSet::all(self.nodes));
         }
-        let ahead = NodeId::all(self.nodes).max_by_key(|node| self.seen(*node).applied_index);
-        ahead.map(|node| self.seen(node).membership.unwrap_or(self.everyone)).into_iter().collect()
+        let shown = |node: NodeId| self.seen(node).membership.unwrap_or(self.everyone);
+        let latest = all.max_by_key(|node| self.seen(*node).applied_index).map_or(self.everyone, shown);
+        let voters = NodeId::all(self.nodes).filter(|node| latest.is_voter(*node));
+        voters.map(shown).chain([latest]).collect()
     }
 }
