@@ -70,8 +70,20 @@ impl Failure {
     }
 }
 
-/// `text` with every run of digits (and hexadecimal digits after `0x`) made one `#`.
+/// `text` with every run of digits made one `#`, and every list of what is then alike one of it: how many nodes a set has
+/// is a number too.
 fn without_numbers(text: &str) -> String {
+    let mut plain = without_digits(text);
+    for (list, one) in [("{}", "{n#}"), ("n# n#", "n#"), ("#, #", "#")] {
+        while plain.contains(list) {
+            plain = plain.replace(list, one);
+        }
+    }
+    plain
+}
+
+/// `text` with every run of digits (and hexadecimal digits after `0x`) made one `#`.
+fn without_digits(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -93,5 +105,15 @@ mod tests {
     #[test]
     fn a_signature_has_no_numbers() {
         assert_eq!(without_numbers("n1 and n23 lead term 7 (0x1f)"), "n# and n# lead term # (#)");
+    }
+
+    #[test]
+    fn a_signature_does_not_say_how_many_nodes_a_set_has() {
+        let led_by = |voters| without_numbers(&format!("n1 leads term 7 and only {voters} have sent it their votes"));
+        assert_eq!(led_by("{n1}"), "n# leads term # and only {n#} have sent it their votes");
+        for voters in ["{}", "{n1 n2}", "{n1 n2 n7}"] {
+            assert_eq!(led_by(voters), led_by("{n1}"));
+        }
+        assert_eq!(without_numbers("entries 3, 4, 17 of n1, n2"), "entries # of n#, n#");
     }
 }

@@ -87,7 +87,7 @@ pub use plan::{Clients, DiskPlan, Network, Plan, PlanError};
 pub use run::{RunReport, finish, record_seed, record_tape, replay_tape, run_plan, run_seed, run_tape};
 pub use runner::check;
 pub use scenario::Scenario;
-pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape};
+pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape, spell_out};
 pub use subject::{
     Access, AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup,
     Subject, TermAndVote,

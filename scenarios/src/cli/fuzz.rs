@@ -25,6 +25,8 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
         (None, Some(count)) => 0..count,
         (None, None) => environment.seeds_or(0..USUAL_COUNT),
     };
+    // What makes no sense is said before the campaign, and not after it.
+    let before = Triage::before::<S>(args, scenario.name)?;
     let jobs = args.jobs.map_or_else(super::processors, usize::from);
     let campaign = Campaign { seeds, jobs, fail_fast: args.fail_fast };
     let is_interrupted = interruptible()?;
@@ -46,7 +48,7 @@ pub(super) fn run<S: CatalogueSubject>(args: &FuzzArgs, environment: &Environmen
     progress.clear();
     let wall = started.elapsed();
     let options = target_options(&args.target) + &args.engine.options();
-    let triage = Triage::of(args, environment, &scenario, &report, &options)?;
+    let triage = Triage::of(args, environment, &scenario, &report, &options, before)?;
     if args.json {
         print_json(&Document::new(&scenario, &campaign, &report, &events_until, &triage, wall, &options))?;
     } else {

@@ -94,8 +94,8 @@ impl Triage {
         scenario: &Scenario<S>,
         report: &CampaignReport,
         options: &str,
+        before: Option<Self>,
     ) -> Result<Self, String> {
-        let before = args.against.as_deref().map(|folder| Self::read::<S>(folder, scenario.name)).transpose()?;
         let known = |signature: &str| {
             before.as_ref().and_then(|before| before.ways.iter().find(|way| way.signature == signature))
         };
@@ -136,6 +136,17 @@ impl Triage {
             triage.write(folder)?;
         }
         Ok(triage)
+    }
+
+    /// The campaign that this one is to be held against.
+    ///
+    /// # Errors
+    /// In one line: the folder that holds no campaign of this subject and scenario, or the one that cannot be made.
+    pub(super) fn before<S: CatalogueSubject>(args: &FuzzArgs, scenario: &str) -> Result<Option<Self>, String> {
+        if let Some(folder) = &args.out {
+            fs::create_dir_all(folder).map_err(|error| format!("--out: {}: {error}", folder.display()))?;
+        }
+        args.against.as_deref().map(|folder| Self::read::<S>(folder, scenario)).transpose()
     }
 
     fn read<S: CatalogueSubject>(folder: &Path, scenario: &str) -> Result<Self, String> {

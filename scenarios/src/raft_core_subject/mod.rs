@@ -153,6 +153,10 @@ impl Subject for RaftCore {
         }
     }
 
+    fn simpler_settings(settings: &Settings) -> Vec<Settings> {
+        settings.simpler()
+    }
+
     fn upgraded(settings: &Settings, node: NodeId, choice: &mut Choice) -> Option<Settings> {
         Some(settings.upgraded(node, choice))
     }

@@ -106,6 +106,35 @@ impl Settings {
         }
     }
 
+    /// These, each time with one thing as simple as it can be: on everywhere or off, and sizes that hold nothing back.
+    pub(super) fn simpler(&self) -> Vec<Self> {
+        let usual = Self::default();
+        let simplest: [fn(&mut Self, &Self); 9] = [
+            |settings, _| settings.pre_vote = everyone_or_nobody(false),
+            // A lease rests on it.
+            |settings, _| {
+                settings.check_quorum = everyone_or_nobody(false);
+                settings.lease_clock_drift_ppm = None;
+            },
+            |settings, _| settings.lease_clock_drift_ppm = None,
+            |settings, usual| settings.preferred = usual.preferred,
+            |settings, usual| settings.forward_reads = usual.forward_reads,
+            |settings, usual| {
+                (settings.append, settings.in_flight) = (usual.append, usual.in_flight);
+                settings.max_uncommitted_bytes = usual.max_uncommitted_bytes;
+            },
+            |settings, usual| settings.snapshots = usual.snapshots,
+            |settings, usual| settings.snapshot_bytes = usual.snapshot_bytes,
+            |settings, usual| settings.promotes = usual.promotes,
+        ];
+        let changed = |change: &fn(&mut Self, &Self)| {
+            let mut settings = self.clone();
+            change(&mut settings, &usual);
+            settings
+        };
+        simplest.iter().map(changed).collect()
+    }
+
     /// These, with other values on `node` of all that servers need not agree on: the sizes of what is sent, and the
     /// features of elections and reads. A lease rests on every follower's silence towards candidates, so that one stays.
     pub(crate) fn upgraded(&self, node: NodeId, choice: &mut Choice) -> Self {

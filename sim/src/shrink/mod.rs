@@ -13,12 +13,13 @@ mod tries;
 use std::sync::Arc;
 
 use self::tries::{Candidate, Found, Tries};
+use crate::engine::Engine;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, PlanError};
 use crate::run;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
-use crate::tape::{Decisions, Otherwise, Tape};
+use crate::tape::{CLEAN, Decisions, Otherwise, Tape};
 
 /// How to shrink, and for how long.
 #[derive(Clone, Copy)]
@@ -115,6 +116,28 @@ pub fn shrink_tape<S: Subject>(
     }))
 }
 
+/// The run of `tape` as one that says all that happens as long as faults last: it leaves nothing of that to the seed but
+/// what the protocol draws and what clients ask for.
+///
+/// # Errors
+/// Where its plan makes no sense.
+pub fn spell_out<S: Subject>(tape: &Tape<S::Settings>) -> Result<Tape<S::Settings>, PlanError> {
+    let (mut world, report) = run::run_taped::<S>(&tape.plan, tape.seed, &Arc::new(tape.decisions.clone()))?;
+    let mut plan = tape.plan.clone();
+    // Where priorities decide, a run ends after so many events and not at a time, and is not healed.
+    if plan.engine != Engine::Time {
+        (plan.duration_ns, plan.heal) = (world.now_ns() + 1, None);
+    }
+    let (plan, script) = world.take_script().keep(&plan, |_| true);
+    let (plan, script) = script.in_order(&plan);
+    Ok(Tape {
+        expects: report.failure.map_or(CLEAN.to_owned(), |failure| failure.signature),
+        decisions: script.decisions(&plan),
+        plan,
+        ..tape.clone()
+    })
+}
+
 fn shrink<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found<S::Settings> {
     let mut found = cut(tries, found);
     let Some(scripted) = scripted(tries, &found) else {
@@ -153,12 +176,7 @@ fn scripted<S: Subject>(tries: &mut Tries<'_, S>, found: &Found<S::Settings>) ->
     if found.failure.kind != FailureKind::Liveness {
         candidates.push(whole(&Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() }));
     }
-    if let Some(until) = found.script.until_healed {
-        let (plan, script) = found.script.keep(&found.plan, |number| number < until);
-        candidates.push(Candidate::of(plan, &script));
-    } else {
-        candidates.push(whole(&found.plan));
-    }
+    candidates.push(whole(&found.plan));
     tries.first(candidates)
 }
 
@@ -166,7 +184,7 @@ fn scripted<S: Subject>(tries: &mut Tries<'_, S>, found: &Found<S::Settings>) ->
 fn simpler<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) -> Found<S::Settings> {
     type Simplify<Settings> = fn(&mut Plan<Settings>);
     let simplest: [Simplify<S::Settings>; 5] = [
-        |plan| (plan.network.loss_ppm, plan.network.duplication_ppm, plan.network.reordering_ppm) = (0, 0, 0),
+        |plan| plan.network = plan.network.calm(),
         |plan| plan.clock_drift_ppm.fill(0),
         |plan| plan.disk.tears = false,
         |plan| (plan.disk.loses, plan.disk.tears) = (false, false),

@@ -6,7 +6,7 @@ use crate::engine::Engine;
 use crate::fault::{Fault, TimedFault};
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::{Operation, TimedOperation};
-use crate::plan::Plan;
+use crate::plan::{LONGEST_NS, Plan};
 use crate::subject::RequestId;
 use crate::tape::{Decisions, Key, Message, Otherwise, Request};
 
@@ -27,10 +27,12 @@ pub(crate) struct Step {
     pub(crate) cause: Cause,
     /// What the node sent: to whom, and of which type.
     pub(crate) sent: Vec<(NodeId, u8)>,
-    /// How long each of the writes takes that it started.
+    /// How long each of the writes should take that it started; one that takes longer is [done](Cause::Written) later.
     pub(crate) writes_ns: Vec<u64>,
     /// What crashes left, on whose disk.
     pub(crate) crashes: Vec<(NodeId, u64)>,
+    /// What decides of the damage to disks, on whose disk.
+    pub(crate) damages: Vec<(NodeId, u64)>,
 }
 
 /// Why something happened.
@@ -38,8 +40,8 @@ pub(crate) struct Step {
 pub(crate) enum Cause {
     /// A message arrived: of what that step sent, the how-manieth.
     Message { step: usize, sent: usize },
-    /// A write completed that this step started.
-    Written { step: usize },
+    /// Of the writes that this step started, one was done, or failed: the how-manieth.
+    Written { step: usize, write: usize },
     /// A deadline.
     Timer,
     /// A client's request arrived.
@@ -48,22 +50,29 @@ pub(crate) enum Cause {
     Operation(Operation),
     /// A fault, as it struck.
     Fault(Fault),
+    /// The fault that struck in this step is over, or a node starts again that it took down.
+    End { step: usize },
 }
 
 impl Step {
     pub(crate) fn new(at_ns: u64, node: NodeId, cause: Cause) -> Self {
-        Self { at_ns, node, cause, sent: Vec::new(), writes_ns: Vec::new(), crashes: Vec::new() }
+        Self { at_ns, node, cause, sent: Vec::new(), writes_ns: Vec::new(), crashes: Vec::new(), damages: Vec::new() }
     }
 
     /// Whether it is one of those that the length of a run is measured in: a delivery, a timeout, a fault or a call.
     pub(crate) fn counts(&self) -> bool {
-        !matches!(self.cause, Cause::Written { .. })
+        !matches!(self.cause, Cause::Written { .. } | Cause::End { .. })
+    }
+
+    /// Whether it is a request that was on its way at `at_ns`.
+    fn asked_before(&self, at_ns: u64) -> bool {
+        matches!(self.cause, Cause::Request { asked_ns, .. } if asked_ns < at_ns)
     }
 
     /// The step without which it cannot be.
     pub(crate) fn parent(&self) -> Option<usize> {
         match self.cause {
-            Cause::Message { step, .. } | Cause::Written { step } => Some(step),
+            Cause::Message { step, .. } | Cause::Written { step, .. } | Cause::End { step } => Some(step),
             _ => None,
         }
     }
@@ -78,19 +87,35 @@ impl Script {
     ) -> (Plan<Settings>, Self) {
         let mut place = vec![None; self.steps.len()];
         let mut steps: Vec<Step> = Vec::new();
+        let healed_from = self.until_healed.filter(|_| plan.heal.is_some()).unwrap_or(self.steps.len());
+        let mut until_healed = None;
         for (number, step) in self.steps.iter().enumerate() {
-            if !is_kept(number) || step.parent().is_some_and(|parent| place[parent].is_none()) {
+            if number == healed_from {
+                until_healed = Some(steps.len());
+            }
+            let can_be = match step.parent() {
+                // Of the healed phase, what was on its way when the faults ended.
+                Some(parent) => place[parent].is_some() && (number < healed_from || parent < healed_from),
+                None => number < healed_from || step.asked_before(plan.duration_ns),
+            };
+            // What a step does by itself cannot be left out without it.
+            if !can_be || step.counts() && !is_kept(number) {
                 continue;
             }
             place[number] = Some(steps.len());
             let mut step = step.clone();
             match &mut step.cause {
-                Cause::Message { step, .. } | Cause::Written { step } => *step = place[*step].unwrap_or(0),
+                Cause::Message { step, .. } | Cause::Written { step, .. } | Cause::End { step } => {
+                    *step = place[*step].unwrap_or(0);
+                }
                 Cause::Operation(_) | Cause::Fault(_) | Cause::Timer | Cause::Request { .. } => {}
             }
             steps.push(step);
         }
-        let script = Self { steps, until_healed: None };
+        if self.until_healed.is_some() && plan.heal.is_some() {
+            until_healed = until_healed.or(Some(steps.len()));
+        }
+        let script = Self { steps, until_healed };
         (script.planned(plan), script)
     }
 
@@ -98,6 +123,10 @@ impl Script {
     /// everything else happens too, whatever chose the order before.
     fn planned<Settings: Clone>(&self, plan: &Plan<Settings>) -> Plan<Settings> {
         let faults = self.steps.iter().filter_map(|step| match step.cause {
+            // The operator's questions are operations of the script.
+            Cause::Fault(Fault::Wipe { node, .. }) => {
+                Some(TimedFault::at(step.at_ns, Fault::Wipe { node, ask_every_ns: LONGEST_NS }))
+            }
             Cause::Fault(fault) => Some(TimedFault::at(step.at_ns, fault)),
             _ => None,
         });
@@ -135,7 +164,7 @@ impl Script {
                     | Fault::LyingSync { node, .. }
                     | Fault::BitRot { node, .. },
                 ) => *node != gone,
-                Cause::Fault(_) | Cause::Operation(_) => true,
+                Cause::Fault(_) | Cause::End { .. } | Cause::Operation(_) => true,
                 _ => step.node != gone,
             }
         });
@@ -145,6 +174,8 @@ impl Script {
             step.sent.iter_mut().for_each(|(to, _)| *to = if *to == gone { step.node } else { place(*to) });
             step.crashes.retain(|(node, _)| *node != gone);
             step.crashes.iter_mut().for_each(|(node, _)| *node = place(*node));
+            step.damages.retain(|(node, _)| *node != gone);
+            step.damages.iter_mut().for_each(|(node, _)| *node = place(*node));
             match &mut step.cause {
                 Cause::Fault(fault) => fault.map_nodes(others, place, before),
                 Cause::Operation(operation) => operation.map_nodes(others, place),
@@ -163,6 +194,7 @@ impl Script {
         for step in &self.steps {
             match step.cause {
                 Cause::Request { asked_ns, .. } => instants.push(asked_ns),
+                Cause::Fault(Fault::Wipe { .. }) => {}
                 Cause::Fault(fault) => instants.push(step.at_ns.saturating_add(fault.lasts_ns())),
                 _ => {}
             }
@@ -185,6 +217,7 @@ impl Script {
             step.writes_ns.iter_mut().for_each(|for_ns| *for_ns = moved(at_ns + *for_ns) - moved(at_ns));
             match &mut step.cause {
                 Cause::Request { asked_ns, .. } => *asked_ns = moved(*asked_ns),
+                Cause::Fault(Fault::Wipe { .. }) => {}
                 Cause::Fault(fault) => {
                     let ends_ns = at_ns.saturating_add(fault.lasts_ns());
                     fault.set_lasts_ns(moved(ends_ns).saturating_sub(moved(at_ns)));
@@ -196,16 +229,48 @@ impl Script {
         (script.planned(plan), script)
     }
 
+    /// The same with an instant of its own for each step: what happened at one instant happens in that order, each a
+    /// nanosecond after the other, and all that comes later is put off as long.
+    pub(crate) fn in_order<Settings: Clone>(&self, plan: &Plan<Settings>) -> (Plan<Settings>, Self) {
+        let mut script = self.clone();
+        let (mut put_off_ns, mut now_ns) = (0, None);
+        let mut moved: Vec<(u64, u64)> = Vec::with_capacity(script.steps.len());
+        for number in 0..script.steps.len() {
+            let at_ns = script.steps[number].at_ns;
+            let to_ns = (at_ns + put_off_ns).max(now_ns.map_or(0, |now_ns| now_ns + 1));
+            (put_off_ns, now_ns) = (to_ns - at_ns, Some(to_ns));
+            moved.push((at_ns, to_ns));
+            let step = &mut script.steps[number];
+            step.at_ns = to_ns;
+            match step.cause {
+                Cause::Request { ref mut asked_ns, .. } => *asked_ns += put_off_ns,
+                Cause::End { step: struck } => {
+                    let (struck_ns, lasts_ns) = (moved[struck].1, to_ns - moved[struck].1);
+                    let is_as_long = at_ns - moved[struck].0 == to_ns - struck_ns;
+                    let step = &mut script.steps[struck];
+                    if let (false, Cause::Fault(fault)) = (is_as_long, &mut step.cause) {
+                        fault.set_lasts_ns(lasts_ns);
+                    }
+                }
+                _ => {}
+            }
+        }
+        let until = script.until_healed.unwrap_or(script.steps.len());
+        let healed_put_off_ns = moved[..until].last().map_or(0, |(from_ns, to_ns)| to_ns - from_ns);
+        let duration_ns = plan.duration_ns + healed_put_off_ns;
+        (Plan { duration_ns, ..script.planned(plan) }, script)
+    }
+
     /// The decisions of which this script is the run.
     pub(crate) fn decisions<Settings>(&self, plan: &Plan<Settings>) -> Decisions {
         let mut values = BTreeMap::new();
-        let (mut timers, mut writes, mut crashes) = ([0; MAX_NODES], [0; MAX_NODES], [0; MAX_NODES]);
+        let (mut timers, mut crashes, mut damages) = ([0; MAX_NODES], [0; MAX_NODES], [0; MAX_NODES]);
+        let mut writes = [0; MAX_NODES];
         let mut links: BTreeMap<(NodeId, NodeId, u8), u32> = BTreeMap::new();
-        // The number of each message that a step sent.
-        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(self.steps.len());
+        // The number of each message that a step sent, and of its first write.
+        let mut numbers: Vec<(Vec<u32>, u32)> = Vec::with_capacity(self.steps.len());
         let next = |count: &mut u32| std::mem::replace(count, *count + 1);
-        let has_disk_time = plan.disk.write_ns != (0, 0)
-            || plan.faults.iter().any(|timed| matches!(timed.fault, Fault::SlowDisk { .. }));
+        let median_ns = plan.disk.write_ns.0.midpoint(plan.disk.write_ns.1);
         for step in &self.steps {
             let node = step.node;
             match step.cause {
@@ -213,12 +278,17 @@ impl Script {
                     values.insert(Key::Timer { node, number: next(&mut timers[node.index()]) }, step.at_ns);
                 }
                 Cause::Message { step: parent, sent } => {
-                    let (to, kind) = self.steps[parent].sent[sent];
-                    let message = Message { from: self.steps[parent].node, to, kind, number: numbers[parent][sent] };
-                    let latency_ns = step.at_ns - self.steps[parent].at_ns;
-                    let is_first = !values.contains_key(&Key::Latency(message));
-                    let key = if is_first { Key::Latency(message) } else { Key::Again(message) };
-                    values.insert(key, latency_ns);
+                    let sender = &self.steps[parent];
+                    let (to, kind) = sender.sent[sent];
+                    let message = Message { from: sender.node, to, kind, number: numbers[parent].0[sent] };
+                    let copies = [Key::Latency(message), Key::Again(message), Key::Stale(message)];
+                    if let Some(copy) = copies.into_iter().find(|copy| !values.contains_key(copy)) {
+                        values.insert(copy, step.at_ns - sender.at_ns);
+                    }
+                }
+                Cause::Written { step: parent, write } => {
+                    let (write_ns, number) = (step.at_ns - self.steps[parent].at_ns, numbers[parent].1 + write as u32);
+                    values.insert(Key::Disk { node, number }, write_ns);
                 }
                 Cause::Request { id, asked_ns, answer_ns } => {
                     let request = Request { client: id.client, number: id.number };
@@ -229,20 +299,22 @@ impl Script {
                         values.insert(Key::Answer(request), answer_ns);
                     }
                 }
-                Cause::Written { .. } | Cause::Operation(_) | Cause::Fault(_) => {}
+                Cause::Operation(_) | Cause::Fault(_) | Cause::End { .. } => {}
             }
             let count = |&(to, kind): &(NodeId, u8)| next(links.entry((node, to, kind)).or_default());
-            numbers.push(step.sent.iter().map(count).collect());
+            numbers.push((step.sent.iter().map(count).collect(), writes[node.index()]));
             for write_ns in &step.writes_ns {
-                let number = next(&mut writes[node.index()]);
-                if has_disk_time {
-                    values.insert(Key::Disk { node, number }, *write_ns);
-                }
+                values.insert(Key::Disk { node, number: next(&mut writes[node.index()]) }, *write_ns);
             }
             for (node, kept) in &step.crashes {
                 values.insert(Key::Crash { node: *node, number: next(&mut crashes[node.index()]) }, *kept);
             }
+            for (node, place) in &step.damages {
+                values.insert(Key::Damage { node: *node, number: next(&mut damages[node.index()]) }, *place);
+            }
         }
+        // What takes as long as most need not be said.
+        values.retain(|key, value| !matches!(key, Key::Disk { .. }) || *value != median_ns);
         Decisions { otherwise: Otherwise::Nothing, values }
     }
 }

@@ -35,20 +35,21 @@ fn without_parts<S: Subject>(
     let (mut from, mut has_less) = (0, false);
     loop {
         let script = found.script_before_heal();
-        if from >= script.steps.len() || tries.are_over() {
+        // What comes of a step by itself goes with it.
+        let counting: Vec<usize> = (0..script.steps.len()).filter(|number| script.steps[*number].counts()).collect();
+        if from >= counting.len() || tries.are_over() {
             return (found, has_less);
         }
-        let starts: Vec<usize> = (0..tries.jobs()).map(|part| from + part * size).collect();
-        let starts: Vec<usize> = starts.into_iter().filter(|start| *start < script.steps.len()).collect();
-        let part = |start: &usize| without(&found.plan, &script, |number| (*start..start + size).contains(&number));
-        match tries.first_numbered(starts.iter().map(part).collect()) {
+        let parts: Vec<&[usize]> = counting[from..].chunks(size).take(tries.jobs()).collect();
+        let part = |part: &&[usize]| without(&found.plan, &script, |number| part.contains(&number));
+        match tries.first_numbered(parts.iter().map(part).collect()) {
             Some((number, shorter)) if is_shorter(&shorter, &found) => {
                 // What comes after the part that has gone now stands in its place.
-                from = starts[number];
+                from += number * size;
                 (found, has_less) = (shorter, true);
             }
-            Some((number, _)) => from = starts[number] + size,
-            None => from += starts.len() * size,
+            Some((number, _)) => from += (number + 1) * size,
+            None => from += parts.len() * size,
         }
     }
 }

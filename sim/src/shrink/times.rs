@@ -70,7 +70,8 @@ fn retimed<S: Subject>(
         to.get(place).map_or(later_ns, |next| later_ns.min(*next))
     };
     let (plan, script) = found.script_before_heal().retimed(&found.plan, moved);
-    let duration_ns = moved(found.plan.duration_ns.max(found.script.steps.last().map_or(0, |step| step.at_ns + 1)));
+    let last_ns = found.script.steps.last().filter(|_| found.plan.heal.is_none()).map_or(0, |step| step.at_ns + 1);
+    let duration_ns = moved(found.plan.duration_ns.max(last_ns));
     let shorter = tries.first(vec![Candidate::of(Plan { duration_ns: duration_ns.max(1), ..plan }, &script)])?;
     (shorter.before_heal() <= found.before_heal()).then_some(shorter)
 }

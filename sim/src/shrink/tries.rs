@@ -33,7 +33,7 @@ impl<Settings> Found<Settings> {
         Settings: Clone,
     {
         match self.script.until_healed {
-            Some(until) if self.plan.heal.is_some() => self.script.keep(&self.plan, |number| number < until).1,
+            Some(_) if self.plan.heal.is_some() => self.script.keep(&self.plan, |_| true).1,
             _ => self.script.clone(),
         }
     }
@@ -57,7 +57,11 @@ impl<Settings> Candidate<Settings> {
         Self { plan, decisions }
     }
 
-    pub(super) fn of(plan: Plan<Settings>, script: &Script) -> Self {
+    pub(super) fn of(plan: Plan<Settings>, script: &Script) -> Self
+    where
+        Settings: Clone,
+    {
+        let (plan, script) = script.in_order(&plan);
         Self { decisions: script.decisions(&plan), plan }
     }
 }

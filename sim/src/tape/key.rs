@@ -18,6 +18,8 @@ pub enum Key {
     Latency(Message),
     /// How long a second copy of a message travels, in nanoseconds.
     Again(Message),
+    /// How long a third copy of a message travels, in nanoseconds.
+    Stale(Message),
     /// 1: a message is lost.
     Loss(Message),
     /// When a client asks for something, in nanoseconds from the start of the run.
@@ -40,6 +42,13 @@ pub enum Key {
         /// On whose disk.
         node: NodeId,
         /// The how-manieth crash of this node that could lose something.
+        number: u32,
+    },
+    /// Where a write is torn, or which record goes bad: from which place on the node's numbers for crashes say so.
+    Damage {
+        /// On whose disk.
+        node: NodeId,
+        /// The how-manieth of this node.
         number: u32,
     },
 }
@@ -80,6 +89,7 @@ impl Key {
             Self::Timer { node, number } => of_node("timer", node, number),
             Self::Latency(of) => message("latency", of),
             Self::Again(of) => message("again", of),
+            Self::Stale(of) => message("stale", of),
             Self::Loss(of) => message("loss", of),
             Self::Asks(of) => request("asks", of),
             Self::Target(of) => request("target", of),
@@ -87,6 +97,7 @@ impl Key {
             Self::Answer(of) => request("answer", of),
             Self::Disk { node, number } => of_node("disk", node, number),
             Self::Crash { node, number } => of_node("crash", node, number),
+            Self::Damage { node, number } => of_node("damage", node, number),
         }
     }
 
@@ -97,15 +108,16 @@ impl Key {
     pub fn parse(text: &str, kinds: &[&str]) -> Result<Self, String> {
         let words: Vec<&str> = text.split(' ').collect();
         match words[..] {
-            [word @ ("timer" | "disk" | "crash"), place, number] => {
+            [word @ ("timer" | "disk" | "crash" | "damage"), place, number] => {
                 let (node, number) = (parse_node(place)?, parse_number(number)?);
                 Ok(match word {
                     "timer" => Self::Timer { node, number },
                     "disk" => Self::Disk { node, number },
-                    _ => Self::Crash { node, number },
+                    "crash" => Self::Crash { node, number },
+                    _ => Self::Damage { node, number },
                 })
             }
-            [word @ ("latency" | "again" | "loss"), link, kind, number] => {
+            [word @ ("latency" | "again" | "stale" | "loss"), link, kind, number] => {
                 let (from, to) = link.split_once("->").ok_or_else(|| format!("'{link}' is not a link like n1->n2"))?;
                 let place = kinds.iter().position(|known| *known == kind);
                 let kind = place.ok_or_else(|| format!("there are no messages '{kind}'"))? as u8;
@@ -113,6 +125,7 @@ impl Key {
                 Ok(match word {
                     "latency" => Self::Latency(of),
                     "again" => Self::Again(of),
+                    "stale" => Self::Stale(of),
                     _ => Self::Loss(of),
                 })
             }
@@ -136,8 +149,9 @@ impl Key {
         let (places, most) = match self {
             Self::Timer { node, .. } | Self::Disk { node, .. } => (vec![*node], longest_ns),
             Self::Crash { node, .. } => (vec![*node], u64::MAX),
+            Self::Damage { node, .. } => (vec![*node], u32::MAX.into()),
             Self::Loss(of) => (vec![of.from, of.to], 1),
-            Self::Latency(of) | Self::Again(of) => (vec![of.from, of.to], longest_ns),
+            Self::Latency(of) | Self::Again(of) | Self::Stale(of) => (vec![of.from, of.to], longest_ns),
             Self::Target(_) => (Vec::new(), nodes.into()),
             Self::Asks(_) | Self::Request(_) | Self::Answer(_) => (Vec::new(), longest_ns),
         };
@@ -184,12 +198,14 @@ mod tests {
             "latency n1->n3 Append #17",
             "again n7->n1 Vote #2",
             "loss n1->n2 Vote #1",
+            "stale n2->n1 Append #1",
             "asks c1 #1",
             "target c65535 #3",
             "request c2 #9",
             "answer c2 #9",
             "disk n1 #4294967295",
             "crash n3 #2",
+            "damage n3 #1",
         ] {
             assert_eq!(Key::parse(text, KINDS).map(|key| key.in_words(KINDS)), Ok(text.to_owned()));
         }

@@ -83,8 +83,7 @@ impl<S: Subject> World<S> {
         }
         let mut arrivals = self.links.route(from, to, kind, &mut self.counts);
         if let Some(taping) = &mut self.taping {
-            let (median_ns, is_healed) = (self.plan.network.median_ns(), self.healing.is_some());
-            arrivals = taping.sent((from, to, kind), arrivals, median_ns, is_healed);
+            arrivals = taping.sent((from, to, kind), arrivals, self.plan.network.median_ns());
         }
         // Not only what becomes of it: an order of sends that no seed decides must not pass for the same run.
         let copies = u64::from(arrivals.first_ns.is_some()) + u64::from(arrivals.again_ns.is_some());

@@ -3,6 +3,7 @@
 use super::World;
 use super::event::Event;
 use super::host::FOR_GOOD;
+use crate::choices::Choice;
 use crate::failure::Violation;
 use crate::fault::Fault;
 use crate::faults::FaultClass;
@@ -18,8 +19,11 @@ impl<S: Subject> World<S> {
             Fault::CrashTogether { nodes, down_ns, apart_ns, order } => {
                 let before = self.counts[FaultClass::Crash];
                 for node in self.members(nodes) {
-                    self.crash(node, number)?;
                     let after_ns = apart_ns.saturating_mul(order[node.index()].into()).saturating_add(down_ns);
+                    if let Some(taping) = &mut self.taping {
+                        taping.crashes_with_others(self.now_ns, number, node, after_ns);
+                    }
+                    self.crash(node, number)?;
                     let at_ns = self.now_ns.saturating_add(after_ns);
                     self.queue.push(at_ns, Event::NodeRestarts { fault: number, node });
                 }
@@ -48,7 +52,13 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn node_restarts(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
-        if self.is_healed() { Ok(()) } else { self.restart(node, fault) }
+        if self.is_healed() {
+            return Ok(());
+        }
+        if let Some(taping) = &mut self.taping {
+            taping.fault_ends(self.now_ns, fault, Some(node));
+        }
+        self.restart(node, fault)
     }
 
     fn upgrade(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
@@ -89,6 +99,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         self.trace.remark(|| format!("an operator asks {leader} for {operation:?}, since {gone} is gone"));
+        if let Some(taping) = &mut self.taping {
+            taping.operation(self.now_ns, leader, operation);
+        }
         self.step_node(leader, Input::Operate { operation })
     }
 
@@ -151,10 +164,11 @@ impl<S: Subject> World<S> {
                     return Ok(());
                 }
                 self.crash(node, number)?;
-                let host = &mut self.hosts[node.index()];
                 // The crash itself may have shown that the disk lied, and then there is nothing left to rot.
-                if host.downed_by == Some(number) && self.disks[node.index()].rot(&mut host.crash) {
-                    host.is_rotten = true;
+                if self.hosts[node.index()].downed_by == Some(number)
+                    && self.draw_damage(node, |world, choice| world.disks[node.index()].rot(choice))
+                {
+                    self.hosts[node.index()].is_rotten = true;
                     self.counts[FaultClass::BitRot] += 1;
                 }
                 down_ns
@@ -163,6 +177,17 @@ impl<S: Subject> World<S> {
         };
         self.queue.push(self.now_ns.saturating_add(ends_in_ns), Event::FaultEnds { fault: number });
         Ok(())
+    }
+
+    /// Draws how a disk is damaged, from the node's numbers for crashes.
+    pub(super) fn draw_damage<T>(&mut self, node: NodeId, draw: impl FnOnce(&mut Self, &mut Choice) -> T) -> T {
+        let mut choice = self.hosts[node.index()].crash.clone();
+        if let Some(taping) = &mut self.taping {
+            choice = taping.damage(node, &choice);
+        }
+        let drawn = draw(self, &mut choice);
+        self.hosts[node.index()].crash = choice;
+        drawn
     }
 
     /// The disk stops lying: what it has kept back is lost with the node, unless it crashed before.

@@ -85,8 +85,12 @@ impl<S: Subject> World<S> {
     fn write_fails(&mut self, node: NodeId, fault: usize, error: WriteError) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node.index()];
         let Some(first) = std::mem::take(&mut host.writes).pop_front() else { return Ok(()) };
+        if let Some(taping) = &mut self.taping {
+            taping.written(self.now_ns, node);
+            taping.crashed(node);
+        }
         let may_be_torn = error == WriteError::Io && self.plan.disk.tears;
-        let torn = if may_be_torn { S::Disk::torn(&first, &mut host.crash) } else { None };
+        let torn = may_be_torn.then(|| self.draw_damage(node, |_, choice| S::Disk::torn(&first, choice))).flatten();
         self.counts[if error == WriteError::Io { FaultClass::IoError } else { FaultClass::DiskFull }] += 1;
         self.trace
             .note(self.now_ns, Some(node), Source::Write(node), || What::WriteFails { error: format!("{error:?}") });
@@ -124,7 +128,7 @@ impl<S: Subject> World<S> {
             self.counts[FaultClass::LostWrite] += 1;
         }
         let cut = writes.get(kept).filter(|_| self.plan.disk.tears);
-        let torn = cut.and_then(|write| S::Disk::torn(write, &mut host.crash));
+        let torn = cut.and_then(|write| self.draw_damage(node, |_, choice| S::Disk::torn(write, choice)));
         if torn.is_some() {
             host.has_torn_write = true;
             self.counts[FaultClass::TornWrite] += 1;

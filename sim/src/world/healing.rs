@@ -49,6 +49,9 @@ impl<S: Subject> World<S> {
     /// The faults end: some for good, by getting well, and some never.
     pub(super) fn heal(&mut self, heal: &Heal) -> Result<(), Box<Violation>> {
         self.trace.note(self.now_ns, None, Source::Plan, || What::Heals);
+        if let Some(taping) = &mut self.taping {
+            taping.heals();
+        }
         self.links.heal_all();
         self.release_held();
         self.ambushes.disarm();

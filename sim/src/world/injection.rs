@@ -37,8 +37,10 @@ impl<S: Subject> World<S> {
         let fault = self.faults[number];
         self.trace.note(self.now_ns, None, Source::Fault(number), || What::Fault { number, says: in_ms(&fault) });
         self.trace.leads_to(Source::Fault(number));
-        if let Some(taping) = &mut self.taping {
-            taping.fault(self.now_ns, fault);
+        if let Some(taping) = &mut self.taping
+            && !matches!(fault, Fault::CrashTogether { .. })
+        {
+            taping.fault(self.now_ns, number, fault);
         }
         let lasts_ns = match fault {
             Fault::Partition { for_ns, .. } => {
@@ -111,6 +113,11 @@ impl<S: Subject> World<S> {
         let fault = self.faults[number];
         let ends = || What::FaultEnds { number, says: in_ms(&fault) };
         self.trace.note(self.now_ns, None, Source::Fault(number), ends);
+        if let Some(taping) = &mut self.taping
+            && !matches!(fault, Fault::Wipe { .. })
+        {
+            taping.fault_ends(self.now_ns, number, None);
+        }
         match fault {
             Fault::Partition { .. }
             | Fault::OneWayPartition { .. }
@@ -259,9 +266,7 @@ impl<S: Subject> World<S> {
         }
         if let Some(deadline_ns) = self.subjects[place].as_deref().and_then(S::deadline_ns) {
             let mut alarm_ns = self.clocks[place].world_ns(deadline_ns).max(self.now_ns);
-            if let Some(taping) = &self.taping
-                && self.healing.is_none()
-            {
+            if let Some(taping) = &self.taping {
                 alarm_ns = taping.alarm_ns(node, alarm_ns);
             }
             self.alarms.set(node, alarm_ns);

@@ -493,9 +493,7 @@ impl<S: Subject> World<S> {
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
         let mut alarm_ns = alarm_ns.max(self.now_ns);
-        if let Some(taping) = &self.taping
-            && self.healing.is_none()
-        {
+        if let Some(taping) = &self.taping {
             alarm_ns = taping.alarm_ns(node, alarm_ns);
         }
         let is_new_alarm = self.alarms.set(node, alarm_ns);

@@ -46,7 +46,7 @@ impl<S: Subject> World<S> {
                 let mut delay_ns = state.delay_ns(&network);
                 if let Some(taping) = &mut self.taping {
                     to = taping.asks(self.now_ns, id, to, self.plan.nodes);
-                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns(), false);
+                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns());
                 }
                 if has_tape {
                     self.draw_thought(client);
@@ -127,7 +127,7 @@ impl<S: Subject> World<S> {
             }
             let mut delay_ns = client.delay_ns(&network);
             if let Some(taping) = &mut self.taping {
-                delay_ns = taping.travels(id, true, delay_ns, network.median_ns(), self.healing.is_some());
+                delay_ns = taping.travels(id, true, delay_ns, network.median_ns());
             }
             if let Some(delay_ns) = delay_ns {
                 self.trace.leads_to(Source::Answered(id));

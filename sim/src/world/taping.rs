@@ -9,10 +9,10 @@ use std::sync::Arc;
 use super::World;
 use super::event::Event;
 use super::host::NEVER;
-use crate::choices::Choices;
+use crate::choices::{Choice, Choices};
 use crate::fault::Fault;
 use crate::network::Arrivals;
-use crate::node::{MAX_NODES, NodeId};
+use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::Operation;
 use crate::plan::{Clients, DiskPlan, Plan, PlanError};
 use crate::shrink::script::{Cause, Script, Step};
@@ -27,14 +27,19 @@ pub(super) struct Taping {
     timers: [u32; MAX_NODES],
     writes: [u32; MAX_NODES],
     crashes: [u32; MAX_NODES],
+    damages: [u32; MAX_NODES],
     links: BTreeMap<(NodeId, NodeId, u8), u32>,
     script: Script,
     /// Whether the step under way is one of a node, and so the one that sends.
     is_in_step: bool,
     /// Which step sent a message on its way, and the how-manieth of what that sent it is; by its place in the mail.
     letters: BTreeMap<u32, (usize, usize)>,
-    /// The steps that started the writes under way.
-    writing: [VecDeque<usize>; MAX_NODES],
+    /// The steps that started the writes under way, and the how-manieth of its writes each is.
+    writing: [VecDeque<(usize, usize)>; MAX_NODES],
+    /// The steps in which faults struck, by the number of the fault.
+    struck: BTreeMap<(usize, Option<NodeId>), usize>,
+    /// Whether the faults are over, and with them what the tape says.
+    is_healed: bool,
     /// When each request was asked, and the step in which it arrived.
     asked_ns: BTreeMap<RequestId, u64>,
     arrived: BTreeMap<RequestId, usize>,
@@ -47,11 +52,14 @@ impl Taping {
             timers: [0; MAX_NODES],
             writes: [0; MAX_NODES],
             crashes: [0; MAX_NODES],
+            damages: [0; MAX_NODES],
             links: BTreeMap::new(),
             script: Script::default(),
             is_in_step: false,
             letters: BTreeMap::new(),
             writing: std::array::from_fn(|_| VecDeque::new()),
+            struck: BTreeMap::new(),
+            is_healed: false,
             asked_ns: BTreeMap::new(),
             arrived: BTreeMap::new(),
         }
@@ -78,6 +86,7 @@ impl Taping {
     pub(super) fn alarm_ns(&self, node: NodeId, due_ns: u64) -> u64 {
         let key = Key::Timer { node, number: self.timers[node.index()] };
         match self.value(key) {
+            _ if self.is_healed => due_ns,
             Some(not_before_ns) => due_ns.max(not_before_ns),
             None if self.is_nothing_else() => NEVER,
             None => due_ns,
@@ -90,13 +99,7 @@ impl Taping {
     }
 
     /// When a message arrives, of which the seed says `drawn`, and `median_ns` is the usual time.
-    pub(super) fn sent(
-        &mut self,
-        (from, to, kind): (NodeId, NodeId, u8),
-        drawn: Arrivals,
-        median_ns: u64,
-        is_healed: bool,
-    ) -> Arrivals {
+    pub(super) fn sent(&mut self, (from, to, kind): (NodeId, NodeId, u8), drawn: Arrivals, median_ns: u64) -> Arrivals {
         let count = self.links.entry((from, to, kind)).or_default();
         let number = std::mem::replace(count, *count + 1);
         if let Some(step) = self.step() {
@@ -104,18 +107,19 @@ impl Taping {
         }
         let message = Message { from, to, kind, number };
         let otherwise = match self.decisions.otherwise {
-            Otherwise::Nothing if !is_healed => Arrivals::default(),
+            _ if self.is_healed => drawn,
+            Otherwise::Nothing => Arrivals::default(),
             Otherwise::Benign => Arrivals { first_ns: Some(median_ns), ..Arrivals::default() },
-            Otherwise::Seed | Otherwise::Nothing => drawn,
+            Otherwise::Seed => drawn,
         };
-        let again_ns = self.value(Key::Again(message));
+        let (again_ns, stale_ns) = (self.value(Key::Again(message)), self.value(Key::Stale(message)));
         match (self.value(Key::Latency(message)), self.value(Key::Loss(message))) {
-            (Some(latency_ns), _) => Arrivals { first_ns: Some(latency_ns), again_ns, stale_ns: None },
+            (Some(latency_ns), _) => Arrivals { first_ns: Some(latency_ns), again_ns, stale_ns },
             (None, Some(1)) => Arrivals::default(),
             (None, lost) => Arrivals {
                 first_ns: otherwise.first_ns.or(lost.map(|_| median_ns)),
                 again_ns: again_ns.or(otherwise.again_ns),
-                ..otherwise
+                stale_ns: stale_ns.or(otherwise.stale_ns),
             },
         }
     }
@@ -138,6 +142,7 @@ impl Taping {
         let count = &mut self.writes[node.index()];
         let number = std::mem::replace(count, *count + 1);
         let otherwise = match self.decisions.otherwise {
+            _ if self.is_healed => drawn_ns,
             Otherwise::Seed => drawn_ns,
             Otherwise::Benign | Otherwise::Nothing => disk.write_ns.0.midpoint(disk.write_ns.1),
         };
@@ -148,13 +153,17 @@ impl Taping {
         write_ns
     }
 
+    /// The write that was started last is under way, and not done at once.
     pub(super) fn writes(&mut self, node: NodeId) {
-        self.writing[node.index()].push_back(self.script.steps.len().saturating_sub(1));
+        let place = self.script.steps.len().saturating_sub(1);
+        let write = self.step().map_or(0, |step| step.writes_ns.len().saturating_sub(1));
+        self.writing[node.index()].push_back((place, write));
     }
 
+    /// The oldest write is done, or has failed.
     pub(super) fn written(&mut self, at_ns: u64, node: NodeId) {
-        if let Some(step) = self.writing[node.index()].pop_front() {
-            self.begin(at_ns, node, Cause::Written { step });
+        if let Some((step, write)) = self.writing[node.index()].pop_front() {
+            self.begin(at_ns, node, Cause::Written { step, write });
         }
     }
 
@@ -162,7 +171,8 @@ impl Taping {
     pub(super) fn left(&mut self, node: NodeId, drawn: u64, most: u64) -> u64 {
         let count = &mut self.crashes[node.index()];
         let number = std::mem::replace(count, *count + 1);
-        let otherwise = if self.decisions.otherwise == Otherwise::Seed { drawn } else { most };
+        let is_drawn = self.is_healed || self.decisions.otherwise == Otherwise::Seed;
+        let otherwise = if is_drawn { drawn } else { most };
         let left = self.value(Key::Crash { node, number }).unwrap_or(otherwise).min(most);
         if let Some(step) = self.step() {
             step.crashes.push((node, left));
@@ -170,6 +180,18 @@ impl Taping {
         left
     }
 
+    /// What decides of the damage to the disk of `node`, of which the seed says `drawn`.
+    pub(super) fn damage(&mut self, node: NodeId, drawn: &Choice) -> Choice {
+        let count = &mut self.damages[node.index()];
+        let number = std::mem::replace(count, *count + 1);
+        let place = self.value(Key::Damage { node, number }).unwrap_or(drawn.place());
+        if let Some(step) = self.step() {
+            step.damages.push((node, place));
+        }
+        drawn.from_place(place)
+    }
+
+    /// No write of `node` is under way any more.
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.writing[node.index()].clear();
     }
@@ -199,13 +221,13 @@ impl Taping {
         is_answer: bool,
         drawn: Option<u64>,
         median_ns: u64,
-        is_healed: bool,
     ) -> Option<u64> {
         let key = if is_answer { Key::Answer(request(id)) } else { Key::Request(request(id)) };
         let otherwise = match self.decisions.otherwise {
-            Otherwise::Nothing if !is_healed => None,
+            _ if self.is_healed => drawn,
+            Otherwise::Nothing => None,
             Otherwise::Benign => Some(median_ns),
-            Otherwise::Seed | Otherwise::Nothing => drawn,
+            Otherwise::Seed => drawn,
         };
         let travels_ns = self.value(key).or(otherwise);
         if let (true, Some(step)) = (is_answer, self.arrived.get(&id))
@@ -226,8 +248,29 @@ impl Taping {
         self.begin(at_ns, node, Cause::Operation(operation));
     }
 
-    pub(super) fn fault(&mut self, at_ns: u64, fault: Fault) {
+    pub(super) fn fault(&mut self, at_ns: u64, number: usize, fault: Fault) {
         self.begin(at_ns, NodeId(0), Cause::Fault(fault));
+        self.struck.insert((number, None), self.script.steps.len() - 1);
+    }
+
+    /// A node crashes together with others, and starts again on its own: a crash like any other.
+    pub(super) fn crashes_with_others(&mut self, at_ns: u64, number: usize, node: NodeId, down_ns: u64) {
+        self.fault(at_ns, number, Fault::Crash { nodes: NodeSet::default().with(node), down_ns });
+        self.struck.insert((number, Some(node)), self.script.steps.len() - 1);
+    }
+
+    /// The fault is over, or a node starts again that went down with others.
+    pub(super) fn fault_ends(&mut self, at_ns: u64, number: usize, node: Option<NodeId>) {
+        if let Some(step) = self.struck.get(&(number, node)) {
+            self.begin(at_ns, NodeId(0), Cause::End { step: *step });
+        }
+    }
+
+    /// The faults are over: from here on the seed decides, but for what is on its way already.
+    pub(super) fn heals(&mut self) {
+        self.is_healed = true;
+        self.is_in_step = false;
+        self.script.until_healed = Some(self.script.steps.len());
     }
 
     /// The event is over, and so is its step.
@@ -297,9 +340,6 @@ impl<S: Subject> World<S> {
 
     /// From here on deadlines are noticed when they are due.
     pub(super) fn rearm(&mut self) {
-        if let Some(taping) = &mut self.taping {
-            taping.script.until_healed = Some(taping.script.steps.len());
-        }
         for node in NodeId::all(self.plan.nodes) {
             if self.paused.contains(node) {
                 continue;
