@@ -52,6 +52,9 @@ struct Row {
     /// All that fired first, and how often.
     checkers: Vec<(String, u64)>,
     first_seed: Option<u64>,
+    /// How long the shortest failing run was when it was shrunk, and how long that took.
+    shrunk_steps: Option<u64>,
+    shrink_seconds: Option<u64>,
     seconds: u64,
     problem: Option<String>,
 }
@@ -92,7 +95,18 @@ impl Row {
             checker: checkers.first().map(|(checker, _)| checker.clone()),
             checkers,
             first_seed: outcome.detections.first().map(|detection| detection.seed),
+            shrunk_steps: outcome.shrunk.map(|shrunk| shrunk.steps),
+            shrink_seconds: outcome.shrunk.map(|shrunk| shrunk.seconds),
             ..row
+        }
+    }
+
+    /// The length of the shrunk run, against the shortest there is where that is known.
+    fn steps(&self) -> String {
+        match (self.shrunk_steps, self.depth) {
+            (Some(steps), Some(depth)) => format!("{steps} (d {depth})"),
+            (Some(steps), None) => steps.to_string(),
+            (None, _) => "-".to_owned(),
         }
     }
 
@@ -144,9 +158,18 @@ impl Document {
     }
 
     /// The table, row by row, the titles first.
-    fn table(&self) -> Vec<[String; 8]> {
-        let titles =
-            ["bug", "cost", "found in", "median events", "95 % within", "checker", "seconds", "what the code does"];
+    fn table(&self) -> Vec<[String; 9]> {
+        let titles = [
+            "bug",
+            "cost",
+            "found in",
+            "median events",
+            "95 % within",
+            "checker",
+            "steps",
+            "seconds",
+            "what the code does",
+        ];
         let rows = self.bugs.iter().map(|row| {
             let number = |number: Option<u64>| number.map_or_else(|| "-".to_owned(), grouped);
             let median = number(row.median_events);
@@ -157,6 +180,7 @@ impl Document {
                 if row.detected && !row.is_on_target() { format!("{median} (late)") } else { median },
                 number(row.p95_events),
                 row.checker.clone().unwrap_or_else(|| "-".to_owned()),
+                row.steps(),
                 row.seconds.to_string(),
                 row.problem.as_deref().map_or_else(|| row.what.clone(), first_line),
             ]
@@ -180,13 +204,13 @@ fn percent(per_100_000: u64) -> String {
 pub(super) fn text(document: &Document) -> String {
     let table = document.table();
     let width = |column: usize| table.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; 8] = std::array::from_fn(width);
+    let widths: [usize; 9] = std::array::from_fn(width);
     let mut text = String::new();
     for row in &table {
         let mut line = String::new();
         for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
             // Numbers stand to the right.
-            let _ = if matches!(column, 2..=4 | 6) {
+            let _ = if matches!(column, 2..=4 | 6 | 7) {
                 write!(line, "{cell:>width$}  ")
             } else {
                 write!(line, "{cell:<width$}  ")
@@ -204,7 +228,8 @@ pub(super) fn markdown(document: &Document) -> String {
          Made by `raft-sim score`: each patch of this folder is put into the code, and the default swarm is run on seeds {} to {} until\n\
          enough of them failed or {} events have passed. *Found in*: the share of seeds that fail. *Events*: of all\n\
          runs together until the next failure, half the time and nineteen times in twenty. Targets for half of the time: easy 20,000, medium 300,000,\n\
-         hard 5,000,000.\n\n{}.\n\n",
+         hard 5,000,000. *Steps*: the deliveries, timeouts, faults and client calls of the shortest failing run when it is shrunk; *d*: of the\n\
+         shortest that a breadth-first model checker found.\n\n{}.\n\n",
         document.seeds[0],
         document.seeds[1],
         grouped(document.budget_events),
@@ -212,9 +237,9 @@ pub(super) fn markdown(document: &Document) -> String {
     );
     let mut rows = document.table().into_iter();
     let mut line =
-        |cells: [String; 8]| text += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
+        |cells: [String; 9]| text += &format!("| {} |\n", cells.map(|cell| cell.replace('|', "\\|")).join(" | "));
     rows.next().into_iter().for_each(&mut line);
-    line(["---", "---", "---:", "---:", "---:", "---", "---:", "---"].map(str::to_owned));
+    line(["---", "---", "---:", "---:", "---:", "---", "---:", "---:", "---"].map(str::to_owned));
     rows.for_each(line);
     text
 }

@@ -31,6 +31,16 @@ pub(super) struct Outcome {
     pub(super) runs: u64,
     pub(super) events: u64,
     pub(super) detections: Vec<Detection>,
+    /// What became of the shortest of the failing runs when it was shrunk.
+    pub(super) shrunk: Option<Shrunk>,
+}
+
+/// A shrunk run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+pub(super) struct Shrunk {
+    /// Its deliveries, timeouts, faults and client calls.
+    pub(super) steps: u64,
+    pub(super) seconds: u64,
 }
 
 /// A seed that shows the bug.
@@ -39,6 +49,8 @@ pub(super) struct Detection {
     pub(super) seed: u64,
     /// The first checker to fire.
     pub(super) checker: String,
+    /// The event of its run after which it did.
+    pub(super) event: u64,
     /// The events of all runs up to the failure, in the order of seeds.
     pub(super) events_until: u64,
 }
@@ -52,20 +64,36 @@ struct Fuzzed {
 }
 
 impl Trial {
-    /// Puts `program` through it, on one thread: where it stops must not depend on how many there are.
+    /// Puts `program` through it.
     pub(super) fn of(&self, program: &Path) -> Result<Outcome, String> {
-        let mut fuzz = Command::new(program);
-        fuzz.args(["fuzz", "--json", "--jobs", "1"]);
+        let mut fuzz = self.command(program, "fuzz");
+        fuzz.arg("--no-shrink");
         fuzz.arg("--seeds").arg(format!("{}..{}", self.seeds.start, self.seeds.end));
         fuzz.arg("--budget-events").arg(self.budget_events.to_string());
-        fuzz.arg("--enough").arg(self.enough.to_string()).args(&self.options);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RAFT_SIM_")) {
-            fuzz.env_remove(name);
-        }
+        fuzz.arg("--enough").arg(self.enough.to_string());
         let answer = answer(&mut fuzz, LONGEST)?;
         let Fuzzed { runs, events, failures } =
             serde_json::from_slice(&answer).map_err(|error| format!("the program does not answer: {error}"))?;
-        Ok(Outcome { runs, events, detections: failures })
+        let shortest = failures.iter().min_by_key(|detection| detection.event);
+        let shrunk = shortest.map(|detection| self.shrink(program, detection.seed)).transpose()?;
+        Ok(Outcome { runs, events, detections: failures, shrunk })
+    }
+
+    fn shrink(&self, program: &Path, seed: u64) -> Result<Shrunk, String> {
+        let mut shrink = self.command(program, "shrink");
+        shrink.arg(seed.to_string()).arg("--out").arg(program.with_extension("run"));
+        let answer = answer(&mut shrink, LONGEST)?;
+        serde_json::from_slice(&answer).map_err(|error| format!("the program does not shrink seed {seed}: {error}"))
+    }
+
+    /// One thread: where a trial stops must not depend on how many there are.
+    fn command(&self, program: &Path, verb: &str) -> Command {
+        let mut command = Command::new(program);
+        command.args([verb, "--json", "--jobs", "1"]).args(&self.options);
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RAFT_SIM_")) {
+            command.env_remove(name);
+        }
+        command
     }
 }
 
@@ -149,9 +177,10 @@ mod tests {
         let detection = |(events_until, checker): &(u64, &str)| Detection {
             seed: 0,
             checker: (*checker).to_owned(),
+            event: 1,
             events_until: *events_until,
         };
-        Outcome { runs: 8, events: 1_000, detections: found.iter().map(detection).collect() }
+        Outcome { runs: 8, events: 1_000, detections: found.iter().map(detection).collect(), shrunk: None }
     }
 
     #[test]
