@@ -122,6 +122,7 @@ fn drawn() -> Vec<Family> {
                 ]),
                 duration: (15, 30),
                 clients: (4, 12),
+                quiet_ppm: 0,
                 ..usual()
             },
             features: Some(&["backpressure"]),
@@ -252,6 +253,7 @@ fn usual() -> Nemesis {
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
         clients: (1, 6),
+        quiet_ppm: 400_000,
     }
 }
 

@@ -357,6 +357,7 @@ fn nemesis(heal_ppm: u32) -> Nemesis {
         outside: vec![Outside::Down, Outside::Mute],
         duration: (20, 40),
         clients: (1, 1),
+        quiet_ppm: 0,
     }
 }
 

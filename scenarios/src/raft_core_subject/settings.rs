@@ -84,7 +84,8 @@ impl Settings {
         let chunk = *choice.pick(&[1, 7, 64, 4096]);
         Self {
             election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
-            heartbeat_ms: shortest_ms / choice.within((2, 8)),
+            // Most often no more than it takes: each is events in which nothing happens.
+            heartbeat_ms: shortest_ms / *choice.pick(&[2, 2, 3, 3, 4, 8]),
             pre_vote,
             check_quorum,
             lease_clock_drift_ppm: (may_lease && choice.chance_ppm(750_000)).then_some(0),

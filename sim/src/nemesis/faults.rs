@@ -39,8 +39,9 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
         return faults;
     }
     let tempo_ns = draw.tempo_ns;
-    // Busy runs and quiet ones: the mean gap is a draw of its own.
-    let longest_gap_ns = choice.within((tempo_ns / 2, 6 * tempo_ns));
+    // Busy runs and quiet ones: the mean gap is a draw of its own. Short enough that most faults strike while the one before
+    // lasts, or while what it did to the logs is not mended.
+    let longest_gap_ns = choice.within((tempo_ns / 2, 2 * tempo_ns));
     let mut at_ns = choice.within((0, longest_gap_ns));
     while at_ns < duration_ns {
         let class = *choice.pick(&timed);
@@ -166,7 +167,7 @@ impl Draw {
             _ => Moment::Sent { kind: choice.below(u64::from(self.message_kinds)) as u8 },
         };
         // Most often the next one.
-        let nth = if choice.chance_ppm(500_000) { 1 } else { 1 + choice.below(8) as u32 };
+        let nth = if choice.chance_ppm(800_000) { 1 } else { 1 + choice.below(8) as u32 };
         let after_ns = match choice.below(4) {
             0 | 1 => 0,
             2 => choice.within((0, 2 * self.latency_ns)),

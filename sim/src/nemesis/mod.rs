@@ -43,6 +43,8 @@ pub struct Nemesis {
     pub duration: (u64, u64),
     /// How many clients there are.
     pub clients: (u64, u64),
+    /// In how many runs in a million they ask for little, so that logs are often equal when an election comes.
+    pub quiet_ppm: u32,
 }
 
 impl Nemesis {
@@ -120,7 +122,7 @@ impl Nemesis {
     fn draw_classes(&self, choice: &mut Choice, nodes: u8) -> Vec<FaultClass> {
         let usual_ppm = *choice.pick(&[200_000, 400_000, 500_000]);
         // What strikes at the right moment finds most: it is on in most runs.
-        let on_ppm = |class| if class == FaultClass::Ambush { 700_000 } else { usual_ppm };
+        let on_ppm = |class| if class == FaultClass::Ambush { 900_000 } else { usual_ppm };
         let mut on = self.faults.clone();
         on.retain(|class| choice.chance_ppm(on_ppm(*class)));
         on.retain(|class| class.least_nodes() <= nodes);
@@ -137,6 +139,7 @@ impl Nemesis {
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
         let longest_ns = choice.within((tempo_ns / 50, tempo_ns / 2));
+        let longest_ns = if choice.chance_ppm(self.quiet_ppm) { 12 * longest_ns } else { longest_ns };
         Clients::Closed {
             count: choice.within(self.clients) as u16,
             think_ns: (longest_ns / 8, longest_ns),

@@ -10,22 +10,24 @@ pub(super) fn draw_network(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bo
     // The broadcast time must stay well below the election timeout (§5.6), or nobody would ever lead.
     let least_ns = choice.within((50 * US, 2 * MS)).min(tempo_ns / 100);
     let most_ns = least_ns + choice.within((0, tempo_ns / 20));
-    let rates = [1_000, 10_000, 50_000, 150_000];
-    let mut rate = |class| {
-        let ppm = *choice.pick(&rates);
+    // What is lost keeps anything from happening; what comes twice or late makes things happen.
+    let lost = [1_000, 10_000, 50_000, 150_000];
+    let twice_or_late = [10_000, 50_000, 150_000, 400_000];
+    let mut rate = |class, rates| {
+        let ppm = *choice.pick(rates);
         if is_on(class) { ppm } else { 0 }
     };
     let mut network = Network {
         latency_ns: (least_ns, most_ns),
-        loss_ppm: rate(FaultClass::Loss),
-        duplication_ppm: rate(FaultClass::Duplication),
-        reordering_ppm: rate(FaultClass::Reordering),
+        loss_ppm: rate(FaultClass::Loss, &lost),
+        duplication_ppm: rate(FaultClass::Duplication, &twice_or_late),
+        reordering_ppm: rate(FaultClass::Reordering, &twice_or_late),
         // Up to longer than an election timeout, so that messages arrive in a later term than they were sent in.
         reordering_ns: choice.within((most_ns, 2 * tempo_ns)),
         ..Network::default()
     };
     if is_on(FaultClass::StaleReplay) {
-        network.stale_ppm = *choice.pick(&[1_000, 5_000, 20_000]);
+        network.stale_ppm = *choice.pick(&[5_000, 20_000, 100_000]);
         network.stale_ns = choice.within((2 * tempo_ns, 12 * tempo_ns));
     }
     network
