@@ -188,6 +188,18 @@ fn drawn() -> Vec<Family> {
             focus: Focus::Reads,
         },
         Family {
+            name: "sessions",
+            about: "clients repeat what they got no answer to, append and compare, and everything takes effect once",
+            nemesis: Nemesis {
+                faults: faults(&[Partition, OneWayPartition, Crash, LostWrite, Pause, SlowDisk]),
+                operations: vec![TransferLeadership, ChangeMembership],
+                clients: (2, 8),
+                ..usual()
+            },
+            features: Some(&["snapshots_taken", "snapshots_installed"]),
+            focus: Focus::Sessions,
+        },
+        Family {
             name: "snapshots",
             about: "logs are compacted at every entry or now and then, and snapshots sent in parts from one byte on",
             nemesis: Nemesis {

@@ -1,9 +1,11 @@
-//! The state machine: a map from integer keys to text, with four verbs and their answers.
+//! The state machine: a map from integer keys to text, and the sessions that make a request which is repeated take effect
+//! once (dissertation §6.3).
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use sim::{Access, RequestId};
+use sim::RequestId;
+use sim::linearizability::{self, Access, Outcome};
 
 /// A value: up to 16 bytes of text, stored in place, so that a command is copied as quickly as a number.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -19,6 +21,10 @@ impl Value {
         let mut bytes = [0; Self::LONGEST];
         bytes.get_mut(..text.len())?.copy_from_slice(text.as_bytes());
         text.bytes().all(|byte| byte.is_ascii_graphic()).then_some(Self(bytes))
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self).filter(Self::is_text)
     }
 
     fn is_text(&self) -> bool {
@@ -44,11 +50,19 @@ impl Value {
         Self(bytes)
     }
 
-    /// A number that stands for the value: different values have different ones, but for chance.
+    /// The text with more behind it; `None`: it does not fit.
     #[must_use]
-    pub fn digest(self) -> u64 {
-        let number = u128::from_le_bytes(self.0);
-        ((number as u64).rotate_left(29) ^ (number >> 64) as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15)
+    pub fn then(self, more: [u8; 2]) -> Option<Self> {
+        let mut bytes = self.0;
+        let end = self.as_str().len();
+        bytes.get_mut(end..end + more.len())?.copy_from_slice(&more);
+        Some(Self(bytes))
+    }
+
+    /// What stands for it in the history of a run.
+    #[must_use]
+    pub fn in_history(&self) -> linearizability::Value {
+        linearizability::Value::of(self.as_str().as_bytes())
     }
 
     /// The text.
@@ -100,6 +114,12 @@ pub enum Verb {
     Update(Value),
     /// Removes the key.
     Delete,
+    /// Puts this behind the value, if it fits.
+    Append([u8; 2]),
+    /// Sets the value that is [the request's own](Value::of_request), if the value is this.
+    CompareAndSet(Value),
+    /// The same, if there is none.
+    SetIfAbsent,
     /// Asks for the value, through the log.
     View,
     /// Asks for the value, without the log.
@@ -115,6 +135,8 @@ pub struct Command {
     pub key: i64,
     /// What is wanted of it.
     pub verb: Verb,
+    /// Whether it is in its client's session, so that it takes effect once however often it comes.
+    pub is_in_session: bool,
 }
 
 /// What the client is told.
@@ -128,41 +150,96 @@ pub enum Answer {
     Value(Value),
     /// There is no such key.
     NotFound,
+    /// The value is another one than was expected, and stays: this.
+    Differs(Value),
+    /// What was to be put behind the value does not fit, and the value stays: this.
+    Full(Value),
+    /// The session has gone on since: nobody knows any more.
+    Forgotten,
 }
 
-/// The map.
+/// The map, and by client the last request that took effect in its session, with its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Map(BTreeMap<i64, Value>);
+pub struct Map {
+    values: BTreeMap<i64, Value>,
+    sessions: BTreeMap<u16, (u32, Answer)>,
+}
 
 impl Map {
     /// How many bytes [`encode`](Self::encode) makes of one key and its value.
     pub const RECORD: usize = size_of::<i64>() + Value::LONGEST;
+    /// And of one session.
+    pub const SESSION: usize = size_of::<u16>() + size_of::<u32>() + 1 + Value::LONGEST;
 
-    /// Carries out a command.
+    /// Carries out a command, unless it has taken effect already.
     pub fn apply(&mut self, command: &Command) -> Answer {
-        match command.verb {
+        if !command.is_in_session {
+            return self.carry_out(command);
+        }
+        let RequestId { client, number } = command.request;
+        match self.sessions.get(&client) {
+            Some((last, answer)) if *last == number => return *answer,
+            Some((last, _)) if *last > number => return Answer::Forgotten,
+            _ => {}
+        }
+        let answer = self.carry_out(command);
+        self.sessions.insert(client, (number, answer));
+        answer
+    }
+
+    #[inline]
+    fn carry_out(&mut self, command: &Command) -> Answer {
+        let key = command.key;
+        let now = || self.values.get(&key).copied();
+        match &command.verb {
             Verb::Insert(value) | Verb::Update(value) => {
-                self.0.insert(command.key, value);
-                Answer::Done
+                self.values.insert(key, *value);
             }
             Verb::Delete => {
-                self.0.remove(&command.key);
-                Answer::Deleted
+                self.values.remove(&key);
+                return Answer::Deleted;
             }
-            Verb::View | Verb::Read(_) => self.look_up(command.key),
+            Verb::View | Verb::Read(_) => return self.look_up(key),
+            Verb::Append(more) => {
+                let before = now().unwrap_or(Value([0; Value::LONGEST]));
+                let Some(value) = before.then(*more) else { return Answer::Full(before) };
+                self.values.insert(key, value);
+            }
+            Verb::CompareAndSet(expected) => match now() {
+                None => return Answer::NotFound,
+                Some(value) if value != *expected => return Answer::Differs(value),
+                Some(_) => {
+                    self.values.insert(key, Value::of_request(command.request));
+                }
+            },
+            Verb::SetIfAbsent => match now() {
+                Some(value) => return Answer::Differs(value),
+                None => {
+                    self.values.insert(key, Value::of_request(command.request));
+                }
+            },
         }
+        Answer::Done
     }
 
     /// What stands at `key`.
     #[must_use]
     pub fn look_up(&self, key: i64) -> Answer {
-        self.0.get(&key).map_or(Answer::NotFound, |value| Answer::Value(*value))
+        self.values.get(&key).map_or(Answer::NotFound, |value| Answer::Value(*value))
     }
 
-    /// Appends the map, in bytes.
+    /// Appends the map, in bytes: how many keys there are, the keys, and the sessions.
     pub fn encode(&self, bytes: &mut Vec<u8>) {
-        for (key, value) in &self.0 {
+        bytes.extend((self.values.len() as u32).to_le_bytes());
+        for (key, value) in &self.values {
             bytes.extend(key.to_le_bytes());
+            bytes.extend(value.0);
+        }
+        for (client, (number, answer)) in &self.sessions {
+            let (tag, value) = answer.parts();
+            bytes.extend(client.to_le_bytes());
+            bytes.extend(number.to_le_bytes());
+            bytes.push(tag);
             bytes.extend(value.0);
         }
     }
@@ -170,13 +247,24 @@ impl Map {
     /// The map that [`encode`](Self::encode) made `bytes` of; nothing where it did not.
     #[must_use]
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (records, rest) = bytes.as_chunks::<{ Self::RECORD }>();
+        let (count, bytes) = bytes.split_first_chunk()?;
+        let (values, sessions) = bytes.split_at_checked(u32::from_le_bytes(*count) as usize * Self::RECORD)?;
+        let (records, _) = values.as_chunks::<{ Self::RECORD }>();
         let record = |bytes: &[u8; Self::RECORD]| {
             let (key, value) = bytes.split_first_chunk()?;
-            let value = value.try_into().ok().map(Value).filter(Value::is_text)?;
-            Some((i64::from_le_bytes(*key), value))
+            Some((i64::from_le_bytes(*key), Value::decode(value)?))
         };
-        rest.is_empty().then(|| records.iter().map(record).collect::<Option<_>>().map(Self))?
+        let (records_of_sessions, rest) = sessions.as_chunks::<{ Self::SESSION }>();
+        let session = |bytes: &[u8; Self::SESSION]| {
+            let (client, bytes) = bytes.split_first_chunk()?;
+            let (number, bytes) = bytes.split_first_chunk()?;
+            let (tag, value) = bytes.split_first()?;
+            let answer = Answer::of_parts(*tag, Value::decode(value)?)?;
+            Some((u16::from_le_bytes(*client), (u32::from_le_bytes(*number), answer)))
+        };
+        let values = records.iter().map(record).collect::<Option<_>>()?;
+        let sessions = records_of_sessions.iter().map(session).collect::<Option<_>>()?;
+        rest.is_empty().then_some(Self { values, sessions })
     }
 }
 
@@ -193,23 +281,58 @@ impl Command {
     /// What the simulator's checkers are to know of it.
     #[must_use]
     pub fn access(&self) -> Access {
-        let key = self.key as u64;
-        match self.verb {
-            Verb::Insert(value) | Verb::Update(value) => Access::Write { key, value: Some(value.digest()) },
-            Verb::Delete => Access::Write { key, value: None },
-            Verb::View | Verb::Read(_) => Access::Read { key },
-        }
+        let own = || Value::of_request(self.request).in_history();
+        let verb = match &self.verb {
+            Verb::Insert(value) | Verb::Update(value) => linearizability::Verb::Put(value.in_history()),
+            Verb::Delete => linearizability::Verb::Delete,
+            Verb::View | Verb::Read(_) => linearizability::Verb::Get,
+            Verb::Append(more) => linearizability::Verb::Append(linearizability::Value::of(more)),
+            Verb::CompareAndSet(expected) => {
+                linearizability::Verb::CompareAndSet { expected: Some(expected.in_history()), new: own() }
+            }
+            Verb::SetIfAbsent => linearizability::Verb::CompareAndSet { expected: None, new: own() },
+        };
+        Access { key: self.key as u64, verb }
     }
 }
 
 impl Answer {
-    /// What the simulator's checkers are to know of the answer to a view.
+    /// What the simulator's checkers are to know of it.
     #[must_use]
-    pub fn read_value(&self) -> Option<u64> {
+    pub fn outcome(&self) -> Option<Outcome> {
+        Some(match self {
+            Self::Done | Self::Deleted => Outcome::Done,
+            Self::Value(value) | Self::Differs(value) | Self::Full(value) => Outcome::Found(Some(value.in_history())),
+            Self::NotFound => Outcome::Found(None),
+            Self::Forgotten => return None,
+        })
+    }
+
+    /// A number for what it is, and the value in it.
+    fn parts(self) -> (u8, Value) {
+        let none = Value([0; Value::LONGEST]);
         match self {
-            Self::Value(value) => Some(value.digest()),
-            Self::Done | Self::Deleted | Self::NotFound => None,
+            Self::Done => (0, none),
+            Self::Deleted => (1, none),
+            Self::Value(value) => (2, value),
+            Self::NotFound => (3, none),
+            Self::Differs(value) => (4, value),
+            Self::Full(value) => (5, value),
+            Self::Forgotten => (6, none),
         }
+    }
+
+    fn of_parts(tag: u8, value: Value) -> Option<Self> {
+        let all = [
+            Self::Done,
+            Self::Deleted,
+            Self::Value(value),
+            Self::NotFound,
+            Self::Differs(value),
+            Self::Full(value),
+            Self::Forgotten,
+        ];
+        all.get(usize::from(tag)).copied()
     }
 }
 
@@ -221,6 +344,9 @@ impl fmt::Display for Command {
             Verb::Update(value) => write!(f, "{key}:update|{value}"),
             Verb::Delete => write!(f, "{key}:delete|"),
             Verb::View => write!(f, "{key}:view|"),
+            Verb::Append(more) => write!(f, "{key}:append|{}", String::from_utf8_lossy(more)),
+            Verb::CompareAndSet(expected) => write!(f, "{key}:set|{} if {expected}", Value::of_request(self.request)),
+            Verb::SetIfAbsent => write!(f, "{key}:set|{} if absent", Value::of_request(self.request)),
             Verb::Read(ReadPath::ReadIndex) => write!(f, "{key}:view|read index"),
             Verb::Read(ReadPath::Lease) => write!(f, "{key}:view|lease"),
         }
@@ -238,7 +364,8 @@ impl fmt::Display for Answer {
         f.write_str(match self {
             Self::Done => "Done",
             Self::Deleted => "Deleted",
-            Self::Value(value) => value.as_str(),
+            Self::Value(value) | Self::Differs(value) | Self::Full(value) => value.as_str(),
+            Self::Forgotten => "Forgotten",
             Self::NotFound => "Not_Found",
         })
     }
@@ -249,7 +376,7 @@ mod tests {
     use super::*;
 
     fn command(number: u32, key: i64, verb: Verb) -> Command {
-        Command { request: RequestId { client: 0, number }, key, verb }
+        Command { request: RequestId { client: 0, number }, key, verb, is_in_session: false }
     }
 
     #[test]
@@ -281,5 +408,43 @@ mod tests {
     fn equal_wishes_of_two_requests_are_two_commands() {
         assert_ne!(command(1, 7, Verb::View).digest(), command(2, 7, Verb::View).digest());
         assert_ne!(command(0, 7, Verb::View).digest(), sim::LogEntry::NO_COMMAND);
+    }
+
+    #[test]
+    fn a_repeated_request_of_a_session_takes_effect_once_and_is_answered_the_same() {
+        let mut map = Map::default();
+        let mut ask = |number, verb| map.apply(&Command { is_in_session: true, ..command(number, 1, verb) });
+        assert_eq!(ask(1, Verb::SetIfAbsent), Answer::Done);
+        assert_eq!(ask(1, Verb::SetIfAbsent), Answer::Done);
+        assert_eq!(ask(2, Verb::Append(*b"+x")), Answer::Done);
+        assert_eq!(ask(2, Verb::Append(*b"+x")), Answer::Done);
+        assert_eq!(ask(1, Verb::SetIfAbsent), Answer::Forgotten);
+        assert_eq!(ask(3, Verb::CompareAndSet(Value::new("c0-1").unwrap())).to_string(), "c0-1+x");
+    }
+
+    #[test]
+    fn a_snapshot_brings_back_values_and_sessions() {
+        let mut map = Map::default();
+        for number in 0..20 {
+            let verb = if number % 3 == 0 { Verb::SetIfAbsent } else { Verb::Append(*b"ab") };
+            let request = RequestId { client: number as u16 % 4, number };
+            map.apply(&Command { request, key: i64::from(number % 5), verb, is_in_session: true });
+        }
+        let mut bytes = Vec::new();
+        map.encode(&mut bytes);
+        assert_eq!(bytes.len(), 4 + 5 * Map::RECORD + 4 * Map::SESSION);
+        assert_eq!(Map::decode(&bytes), Some(map));
+        assert_eq!(Map::decode(&bytes[1..]), None);
+        assert_eq!(Map::decode(&bytes[..bytes.len() - 1]), None);
+    }
+
+    #[test]
+    fn what_is_put_behind_a_value_must_fit() {
+        let mut map = Map::default();
+        let mut append = || map.apply(&command(0, 1, Verb::Append(*b"ab")));
+        for _ in 0..8 {
+            assert_eq!(append(), Answer::Done);
+        }
+        assert_eq!(append(), Answer::Full(Value::new("abababababababab").unwrap()));
     }
 }

@@ -27,6 +27,8 @@ pub enum Focus {
     Priorities,
     /// Reads that leave nothing in the log.
     Reads,
+    /// Clients that repeat what they got no answer to.
+    Sessions,
     /// Snapshots in the place of logs.
     Snapshots,
     /// Logs that have lost what was durable, and leaders that notice.
@@ -47,6 +49,7 @@ impl Focus {
         Self::Membership,
         Self::Priorities,
         Self::Reads,
+        Self::Sessions,
         Self::Snapshots,
         Self::LostLogs,
         Self::SlowDisks,

@@ -34,7 +34,7 @@ pub struct CampaignReport {
     pub trace_hash: u64,
     /// What happened in all runs together.
     pub totals: Totals,
-    /// Verdicts that could not be reached. Every checker of today reaches one.
+    /// Verdicts that could not be reached: keys of which nobody knows whether their histories are linearizable.
     pub unknown: u64,
     /// The failing seeds, in order, and what went wrong.
     pub failures: Vec<(u64, Failure)>,
@@ -51,6 +51,7 @@ impl CampaignReport {
         let (least, most) = self.nodes.unwrap_or((run.nodes, run.nodes));
         self.nodes = Some((least.min(run.nodes), most.max(run.nodes)));
         self.totals.add(&run.totals);
+        self.unknown += run.totals.keys_left_open;
         if let Some(failure) = run.failure {
             self.failures.push((run.seed, failure));
         }

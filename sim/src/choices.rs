@@ -47,6 +47,8 @@ pub enum Kind {
     ClientTarget,
     /// With what other settings a node starts again. Per node and incarnation.
     Upgrade,
+    /// Whether a client asks again where it does not know, and whom. Per client.
+    Retry,
 }
 
 /// The decisions under one key, one after the other.

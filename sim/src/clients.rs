@@ -7,26 +7,39 @@ use crate::subject::RequestId;
 
 /// One client, with one request at a time.
 #[derive(Clone, Debug)]
-pub(crate) struct Client {
+pub(crate) struct Client<Command> {
     number: u16,
     requests: u32,
     waiting_for: Option<RequestId>,
+    /// The request waited for, where it may be repeated.
+    repeatable: Option<Command>,
+    /// How often it was asked for.
+    pub(crate) attempts: u32,
     leader: Option<NodeId>,
     pub(crate) choice: Choice,
     target: Choice,
     latency: Choice,
+    retry: Choice,
 }
 
-impl Client {
+/// In so many of a million times a client reads from whoever it likes, not from the leader.
+const READS_ANYWHERE_PPM: u32 = 250_000;
+/// In so many of a million times a client asks again instead of giving up.
+const RETRIES_PPM: u32 = 750_000;
+
+impl<Command: Clone> Client<Command> {
     pub(crate) fn new(choices: Choices, number: u16) -> Self {
         Self {
             number,
             requests: 0,
             waiting_for: None,
+            repeatable: None,
+            attempts: 0,
             leader: None,
             choice: choices.of_client(Kind::Client, number),
             target: choices.of_client(Kind::ClientTarget, number),
             latency: choices.of_client(Kind::ClientLatency, number),
+            retry: choices.of_client(Kind::Retry, number),
         }
     }
 
@@ -55,7 +68,44 @@ impl Client {
         let id = RequestId { client: self.number, number: self.requests };
         self.requests += 1;
         self.waiting_for = Some(id);
+        self.attempts = 1;
         id
+    }
+
+    /// The request under way may be repeated.
+    pub(crate) fn keep(&mut self, command: &Command) {
+        self.repeatable = Some(command.clone());
+    }
+
+    /// The request under way once more, if it is `id`, may be repeated, and this is what the client does now.
+    pub(crate) fn again(&mut self, id: RequestId) -> Option<Command> {
+        if self.waiting_for != Some(id) {
+            return None;
+        }
+        let command = self.repeatable.as_ref()?;
+        if !self.retry.chance_ppm(RETRIES_PPM) {
+            return None;
+        }
+        self.attempts += 1;
+        Some(command.clone())
+    }
+
+    /// Whether the request `id` is waited for, may be repeated, and was before: nobody knows what became of the first.
+    pub(crate) fn is_in_doubt(&self, id: RequestId) -> bool {
+        self.waiting_for == Some(id) && self.attempts > 1 && self.repeatable.is_some()
+    }
+
+    /// Whom to ask for a value: whoever, now and then.
+    pub(crate) fn target_of_read(&mut self, nodes: u8) -> NodeId {
+        if self.retry.chance_ppm(READS_ANYWHERE_PPM) {
+            return NodeId(self.retry.below(u64::from(nodes)) as u8);
+        }
+        self.target(nodes)
+    }
+
+    /// This is who leads, as far as the client knows.
+    pub(crate) fn hears_of(&mut self, leader: Option<NodeId>) {
+        self.leader = leader;
     }
 
     /// Whom to ask: the leader, where known, or anyone.
@@ -69,6 +119,7 @@ impl Client {
             return false;
         }
         self.waiting_for = None;
+        self.repeatable = None;
         self.leader = leader;
         true
     }

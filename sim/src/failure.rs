@@ -53,7 +53,7 @@ pub struct Failure {
     pub kind: FailureKind,
     /// The checker that noticed; `crash` for crashes.
     pub checker: String,
-    /// The checker and the detail without its numbers: the same for the same bug, most often.
+    /// The checker and the first line of the detail without its numbers: the same for the same bug, most often.
     pub signature: String,
     /// What is wrong, with the numbers.
     pub detail: String,
@@ -65,7 +65,7 @@ pub struct Failure {
 
 impl Failure {
     pub(crate) fn new(kind: FailureKind, checker: &str, detail: String, event: u64, at_ns: u64) -> Self {
-        let signature = format!("{checker}: {}", without_numbers(&detail));
+        let signature = format!("{checker}: {}", without_numbers(detail.lines().next().unwrap_or_default()));
         Self { kind, checker: checker.to_owned(), signature, detail, event, virtual_ms: at_ns / 1_000_000 }
     }
 }

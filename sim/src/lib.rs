@@ -51,6 +51,7 @@ mod fault;
 mod faults;
 mod folder;
 mod heal;
+mod history;
 mod latency;
 mod marks;
 mod membership;
@@ -77,6 +78,7 @@ pub use fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError};
 pub use faults::{FaultClass, FaultCounts};
 pub use folder::{FILES, how_far, write_folder};
 pub use heal::{Heal, Outside};
+pub use history::{ClientOp, History, Stamp};
 pub use latency::{LatencyShape, LinkLatency};
 pub use marks::{Mark, MarkCounts};
 pub use membership::Membership;
@@ -89,8 +91,8 @@ pub use runner::check;
 pub use scenario::Scenario;
 pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape, spell_out};
 pub use subject::{
-    Access, AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup,
-    Subject, TermAndVote,
+    AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
+    TermAndVote,
 };
 pub use tape::{Tape, TapeError};
 pub use totals::{FeatureCounts, Totals};

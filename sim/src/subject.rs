@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::choices::Choice;
 use crate::fault::WriteError;
+use crate::linearizability::{Access, Outcome};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::Operation;
@@ -102,16 +103,24 @@ pub trait Subject: Sized {
     /// A number that only this command has, to be found again in [`LogEntry::digest`].
     fn command_digest(command: &Self::Command) -> u64;
 
-    /// What a command does to a map from keys to values, to hold what clients read against what they wrote.
-    fn access(command: &Self::Command) -> Access {
+    /// What a command does to a map from keys to values, for the history of the run to be judged by; `None`: nothing that
+    /// the checker's map knows.
+    fn access(command: &Self::Command) -> Option<Access> {
         let _ = command;
-        Access::Other
+        None
     }
 
-    /// The value that `answer` tells whoever asked with an [`Access::Read`]; `None`: there is none.
-    fn read_value(answer: &Self::Answer) -> Option<u64> {
+    /// What `answer` tells whoever asked with an [`access`](Self::access); `None`: not what became of it.
+    fn outcome(answer: &Self::Answer) -> Option<Outcome> {
         let _ = answer;
         None
+    }
+
+    /// Whether the command takes effect once however often a client asks for it under one [`RequestId`], and is answered
+    /// the same each time. Clients then ask again where they do not know what became of it.
+    fn takes_effect_once(command: &Self::Command) -> bool {
+        let _ = command;
+        false
     }
 
     /// What a timeline shows of a message, in a few words.
@@ -368,26 +377,6 @@ pub struct Observation {
     pub snapshot_index: u64,
     /// The configuration that it goes by, and so does whoever counts a quorum; `None`: every node of the cluster votes.
     pub membership: Option<Membership>,
-}
-
-/// What a client's command does to a map from keys to values.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
-pub enum Access {
-    /// Sets the value of a key; `None`: removes it.
-    Write {
-        /// The key.
-        key: u64,
-        /// A number that stands for the value.
-        value: Option<u64>,
-    },
-    /// Asks for the value of a key.
-    Read {
-        /// The key.
-        key: u64,
-    },
-    /// Neither, or nothing that the checkers are to know.
-    #[default]
-    Other,
 }
 
 /// All that a state machine was given, in order, in one number: a snapshot carries it on.

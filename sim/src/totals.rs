@@ -18,6 +18,12 @@ pub struct Totals {
     pub commits: u64,
     /// Runs in which a healed core led, committed, and stayed as it was.
     pub recoveries: u64,
+    /// Clients' operations on keys, judged together at the end of their run.
+    pub operations: u64,
+    /// How often clients asked once more for what they got no answer to.
+    pub repeats: u64,
+    /// Keys of which nobody knows whether what clients saw was linearizable: there was too much to look at.
+    pub keys_left_open: u64,
     /// How often each class of faults took effect.
     pub faults: FaultCounts,
     /// Chains of events, where [priorities](crate::Pct) chose them: the most of any run.
@@ -38,6 +44,9 @@ impl Totals {
             elections,
             commits,
             recoveries,
+            operations,
+            repeats,
+            keys_left_open,
             faults,
             most_chains,
             features,
@@ -49,6 +58,9 @@ impl Totals {
         self.elections += elections;
         self.commits += commits;
         self.recoveries += recoveries;
+        self.operations += operations;
+        self.repeats += repeats;
+        self.keys_left_open += keys_left_open;
         self.faults.add(faults);
         self.most_chains = self.most_chains.max(*most_chains);
         self.features.add(features);

@@ -1,7 +1,7 @@
 //! What a client was told is so, of what took effect and of what never will.
 
 use sim::checkers::acknowledged::Acknowledged;
-use sim::{Access, RequestId, Violation};
+use sim::{RequestId, Violation};
 
 use crate::entries::{entry, forged, log};
 use crate::verdicts::assert_rejected;
@@ -29,7 +29,7 @@ impl Service {
 
     /// A client asks for the command that, if all goes well, is the entry of `term` at `index`.
     fn asks(mut self, id: RequestId, (index, term): (u64, u64)) -> Self {
-        self.checker.invoked(id, entry(index, term).digest, Access::Other);
+        self.checker.invoked(id, entry(index, term).digest, false);
         self
     }
 
@@ -44,8 +44,8 @@ impl Service {
     }
 
     /// The same, of a command that is known for a write or a read.
-    fn asks_for(mut self, id: RequestId, access: Access, (index, term): (u64, u64)) -> Self {
-        self.checker.invoked(id, entry(index, term).digest, access);
+    fn asks_for(mut self, id: RequestId, is_write: bool, (index, term): (u64, u64)) -> Self {
+        self.checker.invoked(id, entry(index, term).digest, is_write);
         self
     }
 
@@ -271,7 +271,7 @@ fn a_client_may_ask_again_after_a_refusal() {
 
 // ---- Answers that name no index ----
 
-const WRITE: Access = Access::Write { key: 7, value: None };
+const WRITE: bool = true;
 
 #[test]
 fn an_acknowledgement_of_a_write_that_is_nowhere_is_rejected() {
@@ -295,7 +295,7 @@ fn a_write_that_is_committed_may_be_acknowledged_without_an_index() {
 
 #[test]
 fn a_read_need_not_be_in_the_log() {
-    let service = Service::default().committed(&[1]).asks_for(request(3, 8), Access::Read { key: 7 }, (2, 1));
+    let service = Service::default().committed(&[1]).asks_for(request(3, 8), !WRITE, (2, 1));
     assert!(service.try_tells_no_index(request(3, 8)).is_ok());
 }
 
@@ -303,4 +303,32 @@ fn a_read_need_not_be_in_the_log() {
 fn of_a_command_that_nobody_explains_nothing_is_known() {
     let service = Service::default().committed(&[1]).asks(request(3, 8), (2, 1));
     assert!(service.try_tells_no_index(request(3, 8)).is_ok());
+}
+
+// ---- Requests that are repeated ----
+
+#[test]
+fn a_command_of_which_one_attempt_was_refused_may_be_committed_by_another() {
+    let mut service = Service::default().asks(request(1, 0), (1, 1));
+    service.checker.asked_again(request(1, 0), entry(1, 1).digest);
+    let service = service.refuses(request(1, 0)).committed(&[1]);
+    assert!(service.try_commits((1, 1)).is_ok());
+    assert!(service.try_tells(request(1, 0), 1).is_ok());
+}
+
+#[test]
+fn a_command_of_which_every_attempt_was_refused_is_never_committed() {
+    let mut service = Service::default().asks(request(1, 0), (1, 1));
+    service.checker.asked_again(request(1, 0), entry(1, 1).digest);
+    let service = service.refuses(request(1, 0)).refuses(request(1, 0)).committed(&[1]);
+    assert_rejected(service.try_commits((1, 1)), NAME, &["client 1", "command 0", "no effect"]);
+}
+
+#[test]
+fn a_command_that_is_asked_for_again_after_a_refusal_on_its_way_may_be_committed() {
+    let mut service = Service::default().asks(request(1, 0), (1, 1)).refuses(request(1, 0));
+    service.checker.asked_again(request(1, 0), entry(1, 1).digest);
+    let service = service.committed(&[1]);
+    assert!(service.try_commits((1, 1)).is_ok());
+    assert!(service.try_tells(request(1, 0), 1).is_ok());
 }

@@ -2,8 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 
+use sim::linearizability::{Access, Outcome, Value};
 use sim::{
-    Access, Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
+    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
     NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote,
     TimedFault, run_plan,
 };
@@ -322,13 +323,14 @@ impl Subject for Puppet {
         *command
     }
 
-    fn access(command: &u64) -> Access {
+    fn access(command: &u64) -> Option<Access> {
         // Only for the requests of those who ask for reads and writes.
-        ACCESS.get().filter(|_| *command == entry(1, 1).digest).unwrap_or_default()
+        ACCESS.get().filter(|_| *command == entry(1, 1).digest)
     }
 
-    fn read_value(answer: &Option<u64>) -> Option<u64> {
-        *answer
+    fn outcome(answer: &Option<u64>) -> Option<Outcome> {
+        let found = answer.map(|number| Value::of(&number.to_le_bytes()));
+        Some(if ACCESS.get().is_some_and(|access| access.is_read()) { Outcome::Found(found) } else { Outcome::Done })
     }
 
     fn promise(_: NodeId, _: NodeId, message: &Promise) -> Option<Promise> {

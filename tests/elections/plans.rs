@@ -66,6 +66,7 @@ fn any_settings(nodes: u8) -> impl Strategy<Value = Settings> {
                 promotes,
                 keys: 4,
                 reads: true,
+                sessions: true,
             }
         },
     )

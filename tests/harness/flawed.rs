@@ -13,6 +13,8 @@ pub(crate) enum Flaw {
     Sleeps,
     /// No server listens to clients any more.
     IgnoresClients,
+    /// No server answers clients any more unless it leads.
+    IgnoresClientsOfFollowers,
     /// One server takes no entries any more.
     IgnoresEntries,
     /// One server does not listen to leaders any more.
@@ -20,8 +22,14 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    const ALL: [Self; 5] =
-        [Self::Sound, Self::Sleeps, Self::IgnoresClients, Self::IgnoresEntries, Self::IgnoresLeaders];
+    const ALL: [Self; 6] = [
+        Self::Sound,
+        Self::Sleeps,
+        Self::IgnoresClients,
+        Self::IgnoresClientsOfFollowers,
+        Self::IgnoresEntries,
+        Self::IgnoresLeaders,
+    ];
 }
 
 /// The server that is flawed where only one is.
@@ -49,7 +57,9 @@ impl Flawed {
 
     fn ignores(&self, input: &Input<Self>) -> bool {
         let Input::Receive { message, .. } = input else {
-            return matches!(input, Input::Request { .. }) && self.has(Flaw::IgnoresClients);
+            let is_deaf =
+                self.has(Flaw::IgnoresClients) || self.has(Flaw::IgnoresClientsOfFollowers) && !self.raft.is_leader();
+            return matches!(input, Input::Request { .. }) && is_deaf;
         };
         let is_of_leader = RaftCore::MESSAGE_KINDS[usize::from(RaftCore::message_kind(message))] == "AppendEntries";
         let has_entries = is_of_leader && RaftCore::describe(message).starts_with("AppendEntries");

@@ -2,9 +2,10 @@
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::choices::Choices;
+use sim::linearizability::{Access, Value, Verb};
 use sim::trace::{Record, Request, What};
 use sim::{
-    Access, Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
+    Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
     Observation, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
 };
 
@@ -116,6 +117,11 @@ fn a_core_in_which_nobody_campaigns_fails() {
 #[test]
 fn a_core_that_answers_no_client_fails() {
     assert_no_liveness(Flaw::IgnoresClients, &[], "no write that was asked for since the heal was answered");
+}
+
+#[test]
+fn a_core_in_which_only_the_leader_answers_fails() {
+    assert_no_liveness(Flaw::IgnoresClientsOfFollowers, &[], "never answered it");
 }
 
 #[test]
@@ -268,15 +274,16 @@ impl Subject for Idle {
     }
 
     fn draw_command(_: &Membership, _: u16, _: u32, choice: &mut Choice) -> Access {
-        *choice.pick(&[Access::Read { key: 1 }, Access::Write { key: 1, value: Some(1) }])
+        let verb = *choice.pick(&[Verb::Get, Verb::Put(Value::EMPTY)]);
+        Access { key: 1, verb }
     }
 
     fn command_digest(_: &Access) -> u64 {
         1
     }
 
-    fn access(command: &Access) -> Access {
-        *command
+    fn access(command: &Access) -> Option<Access> {
+        Some(*command)
     }
 
     fn observe(&mut self) -> Option<Observation> {

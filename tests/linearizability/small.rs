@@ -72,6 +72,14 @@ fn an_append_that_is_done_twice_shows() {
 }
 
 #[test]
+fn an_append_that_was_refused_has_told_what_was_there() {
+    let refused = |found| op(2, 2, Verb::Append(value("b")), Some((3, found)));
+    assert!(verdict(&[put(1, 0, "a", 1), refused(found("a")), get(3, 4, "a", 5)]).is_linearizable());
+    assert!(!verdict(&[put(1, 0, "a", 1), refused(found("a")), get(3, 4, "ab", 5)]).is_linearizable());
+    assert!(!verdict(&[put(1, 0, "a", 1), refused(found("c"))]).is_linearizable());
+}
+
+#[test]
 fn only_one_of_two_that_expect_the_same_wins() {
     let swap = |client, new, outcome| {
         let verb = Verb::CompareAndSet { expected: Some(value("a")), new: value(new) };

@@ -56,6 +56,14 @@ impl Wish {
         self.returned.as_ref().map_or(u64::MAX, |(at, _)| *at)
     }
 
+    /// What it does: an append that was answered with a value was refused, and has found that value.
+    fn meant(&self) -> &Verbal {
+        match (&self.verb, &self.returned) {
+            (Verbal::Append(_), Some((_, Reply::Found(_)))) => &Verbal::Get,
+            (verb, _) => verb,
+        }
+    }
+
     /// As the checker wants it.
     pub(crate) fn op(&self) -> Op<Access, Outcome> {
         let value = |bytes: &Vec<u8>| Value::of(bytes);
@@ -82,7 +90,7 @@ impl Wish {
 pub(crate) fn is_order(order: &[&Wish]) -> bool {
     let mut map = Map::new();
     order.iter().enumerate().all(|(place, wish)| {
-        let is = carry_out(&mut map, wish.key, &wish.verb);
+        let is = carry_out(&mut map, wish.key, wish.meant());
         let is_answer = wish.returned.as_ref().is_none_or(|(_, said)| fits(&wish.verb, said, &is));
         is_answer && order[place..].iter().all(|later| later.ended() >= wish.called)
     })
@@ -97,7 +105,7 @@ pub(crate) fn is_linearizable(wishes: &[Wish]) -> bool {
         let first_end = left.iter().map(|wish| wish.ended()).min().unwrap_or(u64::MAX);
         left.iter().enumerate().filter(|(_, wish)| wish.called <= first_end).any(|(place, wish)| {
             let mut map = map.clone();
-            let is = carry_out(&mut map, wish.key, &wish.verb);
+            let is = carry_out(&mut map, wish.key, wish.meant());
             let rest: Vec<&Wish> = [&left[..place], &left[place + 1..]].concat();
             wish.returned.as_ref().is_none_or(|(_, said)| fits(&wish.verb, said, &is)) && goes_on(&rest, &map)
         })

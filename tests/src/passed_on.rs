@@ -73,12 +73,12 @@ macro_rules! seen_as_within {
             <$Inner>::command_digest(command)
         }
 
-        fn access(command: &Self::Command) -> sim::Access {
+        fn access(command: &Self::Command) -> Option<sim::linearizability::Access> {
             <$Inner>::access(command)
         }
 
-        fn read_value(answer: &Self::Answer) -> Option<u64> {
-            <$Inner>::read_value(answer)
+        fn outcome(answer: &Self::Answer) -> Option<sim::linearizability::Outcome> {
+            <$Inner>::outcome(answer)
         }
 
         fn promise(from: sim::NodeId, to: sim::NodeId, message: &Self::Message) -> Option<sim::Promise> {

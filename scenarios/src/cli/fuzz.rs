@@ -136,6 +136,9 @@ struct Document<'a> {
     elections: u64,
     commits: u64,
     recoveries: u64,
+    operations: u64,
+    repeats: u64,
+    keys_left_open: u64,
     unknown: u64,
     faults: Map<String, Value>,
     features: Map<String, Value>,
@@ -184,6 +187,9 @@ impl<'a> Document<'a> {
             elections: report.totals.elections,
             commits: report.totals.commits,
             recoveries: report.totals.recoveries,
+            operations: report.totals.operations,
+            repeats: report.totals.repeats,
+            keys_left_open: report.totals.keys_left_open,
             unknown: report.unknown,
             faults: scenario
                 .faults

@@ -60,7 +60,7 @@ fn show<S: Subject>(
     let text = match args.trace {
         TraceFormat::Short | TraceFormat::Full => {
             let head = head(scenario, about, &world, report);
-            format!("{head}\n{}\n{}", timeline(nodes, records, &slice, length), verdict(report, &slice))
+            format!("{head}\n{}\n{}", timeline(nodes, records, &slice, length), verdict(&world, report, &slice))
         }
         TraceFormat::Json => json_lines(records, &slice, args.slice)?,
         TraceFormat::Shiviz => shiviz(records, args.slice.then_some(&slice)),
@@ -92,7 +92,7 @@ fn head<S: Subject>(scenario: &str, cluster: &str, world: &World<S>, report: &Ru
 }
 
 /// What came of it.
-fn verdict(report: &RunReport, slice: &Slice) -> String {
+fn verdict<S: Subject>(world: &World<S>, report: &RunReport, slice: &Slice) -> String {
     let mut text = format!(
         "{} events, {} elections, {} commits, trace hash {}\n",
         grouped(report.totals.events),
@@ -108,6 +108,14 @@ fn verdict(report: &RunReport, slice: &Slice) -> String {
         text += &sides(divergence);
     } else if !slice.is_empty() {
         let _ = write!(text, "; * marks the {} events that led to it (--slice: these alone)", slice.len());
+    }
+    if report.failure.as_ref().is_some_and(|failure| failure.checker == "linearizability")
+        && let Some(words) = world.history().explanation()
+    {
+        let _ = write!(
+            text,
+            "\n\nWhat fits one after the other, and what does not ([event of the call, of the answer]):\n{words}"
+        );
     }
     text
 }

@@ -58,6 +58,15 @@ pub(super) fn text<S: Subject>(
             ratio(totals.recoveries, report.runs)
         ),
     );
+    row(
+        "histories",
+        format!(
+            "{} operations, {} of them asked for again; {} keys left open",
+            grouped(totals.operations),
+            grouped(totals.repeats),
+            grouped(totals.keys_left_open)
+        ),
+    );
     if let Some(promise) = engine::promise(scenario.engine(), report) {
         row("engine", promise);
     }

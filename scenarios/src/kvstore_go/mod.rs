@@ -17,9 +17,10 @@ mod settings;
 
 use std::convert::Infallible;
 
+use sim::linearizability::{Access, Outcome};
 use sim::{
-    Access, AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, RequestId, Response, Role,
-    Setup, Subject, TermAndVote,
+    AppliedDigest, Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, RequestId, Response, Role, Setup,
+    Subject, TermAndVote,
 };
 
 pub use self::message::{Entry, Message};
@@ -152,19 +153,19 @@ impl Subject for KvstoreGo {
             4 => Verb::Delete,
             _ => Verb::View,
         };
-        Command { request, key, verb }
+        Command { request, key, verb, is_in_session: false }
     }
 
     fn command_digest(command: &Command) -> u64 {
         command.digest()
     }
 
-    fn access(command: &Command) -> Access {
-        command.access()
+    fn access(command: &Command) -> Option<Access> {
+        Some(command.access())
     }
 
-    fn read_value(answer: &Answer) -> Option<u64> {
-        answer.read_value()
+    fn outcome(answer: &Answer) -> Option<Outcome> {
+        answer.outcome()
     }
 
     fn describe(message: &Message) -> String {

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use kvstore::{Answer, Bytes, Condition, Operation, checksum};
-use sim::{Access, Choice, RequestId};
+use kvstore::{Answer, Bytes, Condition, Operation};
+use sim::linearizability::{Access, Outcome, Value as InHistory, Verb};
+use sim::{Choice, RequestId};
 
 use crate::kv::{ReadPath, Value};
 use crate::raft_core_subject::Settings;
@@ -68,20 +69,19 @@ impl Asked {
     }
 
     /// What the simulator's checkers are to know of it.
-    pub(super) fn access(&self) -> Access {
-        let write = |key: &[u8], value: Option<&Bytes>| Access::Write {
-            key: number_of(key),
-            value: value.map(|value| checksum(value)),
+    pub(super) fn access(&self) -> Option<Access> {
+        let (key, verb) = match &self.wish {
+            Wish::Read { key, .. } => (*key, Verb::Get),
+            Wish::Operate { operation, .. } => match operation {
+                Operation::Insert { key, value } | Operation::Update { key, value } => {
+                    (number_of(key), Verb::Put(InHistory::of(value)))
+                }
+                Operation::Delete { key } => (number_of(key), Verb::Delete),
+                Operation::View { key } => (number_of(key), Verb::Get),
+                _ => return None,
+            },
         };
-        match &self.wish {
-            Wish::Read { key, .. } => Access::Read { key: *key },
-            Wish::Operate {
-                operation: Operation::Insert { key, value } | Operation::Update { key, value }, ..
-            } => write(key, Some(value)),
-            Wish::Operate { operation: Operation::Delete { key }, .. } => write(key, None),
-            Wish::Operate { operation: Operation::View { key }, .. } => Access::Read { key: number_of(key) },
-            Wish::Operate { .. } => Access::Other,
-        }
+        Some(Access { key, verb })
     }
 }
 
@@ -115,12 +115,14 @@ fn beside(number: u64, value: Bytes, choice: &mut Choice) -> Operation {
     }
 }
 
-/// The value that an answer tells whoever asked for one.
-pub(super) fn read_value(answer: &Answer) -> Option<u64> {
-    match answer {
-        Answer::Value(value) => Some(checksum(value)),
-        _ => None,
-    }
+/// What the simulator's checkers are to know of an answer to what they follow.
+pub(super) fn outcome(answer: &Answer) -> Option<Outcome> {
+    Some(match answer {
+        Answer::Done | Answer::Deleted => Outcome::Done,
+        Answer::Value(value) => Outcome::Found(Some(InHistory::of(value))),
+        Answer::NotFound => Outcome::Found(None),
+        _ => return None,
+    })
 }
 
 impl fmt::Display for Asked {

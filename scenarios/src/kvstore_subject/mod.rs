@@ -14,9 +14,10 @@ use kvstore::{
     Answer, Bytes, MESSAGE_KINDS, Operation as Verb, Stamp, StateMachine, checksum, decode_message, encode_message,
 };
 use raft_core::{AppendOutcome, LogIndex, LogPosition, Message, Payload, RoleName, Time};
+use sim::linearizability::{self, Access};
 use sim::{
-    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
-    Promise, RequestId, Response, Role, Setup, Subject,
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
+    RequestId, Response, Role, Setup, Subject,
 };
 
 pub use self::command::{Asked, Wish};
@@ -173,12 +174,12 @@ impl Subject for Kvstore {
         command.digest()
     }
 
-    fn access(command: &Asked) -> Access {
+    fn access(command: &Asked) -> Option<Access> {
         command.access()
     }
 
-    fn read_value(answer: &Answer) -> Option<u64> {
-        command::read_value(answer)
+    fn outcome(answer: &Answer) -> Option<linearizability::Outcome> {
+        command::outcome(answer)
     }
 
     fn describe(message: &Self::Message) -> String {

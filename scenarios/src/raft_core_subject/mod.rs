@@ -17,9 +17,10 @@ use raft_core::{
     Persist, ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite,
     Time,
 };
+use sim::linearizability::{Access, Outcome};
 use sim::{
-    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
-    Promise, RequestId, Response, Role, Setup, Subject,
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
+    RequestId, Response, Role, Setup, Subject,
 };
 
 pub(crate) use self::describe::describe_message;
@@ -198,19 +199,24 @@ impl Subject for RaftCore {
             7 if settings.reads => Verb::Read(ReadPath::Lease),
             _ => Verb::View,
         };
-        Command { request, key, verb }
+        let command = Command { request, key, verb, is_in_session: false };
+        if settings.sessions { in_session(command, choice) } else { command }
     }
 
     fn command_digest(command: &Command) -> u64 {
         command.digest()
     }
 
-    fn access(command: &Command) -> Access {
-        command.access()
+    fn access(command: &Command) -> Option<Access> {
+        Some(command.access())
     }
 
-    fn read_value(answer: &Answer) -> Option<u64> {
-        answer.read_value()
+    fn outcome(answer: &Answer) -> Option<Outcome> {
+        answer.outcome()
+    }
+
+    fn takes_effect_once(command: &Command) -> bool {
+        command.is_in_session
     }
 
     fn describe(message: &Self::Message) -> String {
@@ -434,9 +440,16 @@ impl RaftCore {
         out.respond(id, response);
     }
 
+    /// Whether the session has gone on, so that nobody knows what became of the command at `index`.
+    fn has_forgotten(&self, index: LogIndex) -> bool {
+        let place = index.0.checked_sub(self.answers_from.0);
+        place.and_then(|place| self.answers.get(place as usize)) == Some(&Answer::Forgotten)
+    }
+
     /// What a client is told, unless nobody knows.
     fn response(&self, outcome: ProposalOutcome) -> Option<Response<Answer>> {
         Some(match outcome {
+            ProposalOutcome::Committed { index, .. } if self.has_forgotten(index) => return None,
             ProposalOutcome::Committed { index, .. } => {
                 // Its `Apply` came right before: the answer is among the last.
                 let place = index.0.checked_sub(self.answers_from.0)?;
@@ -486,6 +499,28 @@ pub(crate) fn changes_between(
         }
     };
     nodes.filter_map(change).collect()
+}
+
+/// The same in a session, or something that only makes sense there; half of it on one of two hot keys.
+fn in_session(mut command: Command, choice: &mut Choice) -> Command {
+    let RequestId { client, number } = command.request;
+    if choice.chance_ppm(500_000) {
+        command.key %= 2;
+    }
+    // Now and then the client's own last value is there still.
+    let earlier = RequestId { client, number: number.saturating_sub(1 + choice.below(3) as u32) };
+    // Graphic characters, two of them to tell the appends of a while apart.
+    let mark = u32::from(client) * 31 + number;
+    command.verb = match (command.verb, choice.below(4)) {
+        (Verb::Insert(_), 0) => Verb::SetIfAbsent,
+        (Verb::Insert(_), 1) => Verb::CompareAndSet(Value::of_request(earlier)),
+        (Verb::Update(_) | Verb::Insert(_), 2) => {
+            Verb::Append([b'!' + (mark / 94 % 94) as u8, b'!' + (mark % 94) as u8])
+        }
+        (verb, _) => verb,
+    };
+    command.is_in_session = !matches!(command.verb, Verb::View | Verb::Read(_));
+    command
 }
 
 /// The state machine in `bytes`, if they are those of `snapshot`.

@@ -1,6 +1,6 @@
 //! What the catalogue draws for `raft-core`.
 
-use sim::{Choice, Fault, FaultClass, Mark, NodeSet, Operation, OperationClass, Outside, Plan};
+use sim::{Choice, Clients, Fault, FaultClass, Mark, NodeSet, Operation, OperationClass, Outside, Plan};
 
 use super::{RaftCore, Settings};
 use crate::cluster_files::Timeouts;
@@ -37,6 +37,10 @@ impl CatalogueSubject for RaftCore {
                 settings.keys = choice.within((1, 4));
                 settings.check_quorum = everyone();
                 settings.lease_clock_drift_ppm = Some(0);
+            }
+            Focus::Sessions => {
+                settings.sessions = true;
+                settings.keys = choice.within((1, 16));
             }
             Focus::Snapshots => {
                 settings.snapshots = Some((*choice.pick(&[1, 2, 5, 20]), *choice.pick(&[0, 0, 1, 5])));
@@ -83,7 +87,12 @@ impl CatalogueSubject for RaftCore {
     }
 
     fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
-        snapshot_catch_up_ns(plan, Settings::largest_snapshot(plan.settings.keys))
+        let clients = match plan.clients {
+            Clients::Closed { count, .. } => u64::from(count),
+            Clients::Open { .. } => 1,
+        };
+        // The healed phase has one client more.
+        snapshot_catch_up_ns(plan, Settings::largest_snapshot(plan.settings.keys, clients + 1))
     }
 
     fn trust_clocks(settings: &mut Settings, drift_ppm: u32) {

@@ -42,6 +42,8 @@ pub struct Settings {
     pub keys: u64,
     /// Whether clients also read without writing to the log.
     pub reads: bool,
+    /// Whether clients have sessions, in which they repeat what they got no answer to, and append and compare too.
+    pub sessions: bool,
 }
 
 impl Default for Settings {
@@ -69,6 +71,7 @@ impl Default for Settings {
             promotes: false,
             keys: 16,
             reads: false,
+            sessions: false,
         }
     }
 }
@@ -99,11 +102,13 @@ impl Settings {
             in_flight: (*choice.pick(&[1, 2, 8, 64]), *choice.pick(&[1, 500, 1 << 20])),
             max_uncommitted_bytes: *choice.pick(&[1, 300, 1 << 20, 1 << 20]),
             snapshots: draw_snapshots(choice),
-            // A snapshot of this map has a few hundred bytes: with the smallest parts a few must fit an interval.
+            // A snapshot of this map has some hundred bytes: with the smallest parts a few must fit an interval.
             snapshot_bytes: (chunk, chunk * choice.within((1, 64)), chunk * choice.within((16, 64))),
             promotes: choice.chance_ppm(500_000),
             keys: choice.within((1, 16)),
             reads: choice.chance_ppm(750_000),
+            // A scenario of its own brings them out.
+            sessions: false,
         }
     }
 
@@ -156,10 +161,12 @@ impl Settings {
         }
     }
 
-    /// How many bytes a snapshot of a map of `keys` has at most.
+    /// How many bytes a snapshot of a map of `keys` and of the sessions of `clients` has at most.
     #[must_use]
-    pub fn largest_snapshot(keys: u64) -> u64 {
-        super::snapshot::encode(&Map::default(), AppliedDigest::default()).len() as u64 + keys * Map::RECORD as u64
+    pub fn largest_snapshot(keys: u64, clients: u64) -> u64 {
+        super::snapshot::encode(&Map::default(), AppliedDigest::default()).len() as u64
+            + keys * Map::RECORD as u64
+            + clients * Map::SESSION as u64
     }
 
     /// The configuration of one node.

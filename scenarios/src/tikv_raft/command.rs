@@ -12,30 +12,37 @@ const REQUEST: usize = 6;
 pub(super) fn encode(command: &Command) -> Vec<u8> {
     let mut bytes = encode_request(command.request);
     bytes.extend(command.key.to_le_bytes());
-    let (verb, value) = match command.verb {
-        Verb::Insert(value) => (0, Some(value)),
-        Verb::Update(value) => (1, Some(value)),
-        Verb::Delete => (2, None),
-        Verb::View | Verb::Read(_) => (3, None),
+    let (verb, value) = match &command.verb {
+        Verb::Insert(value) => (0, value.as_str().as_bytes()),
+        Verb::Update(value) => (1, value.as_str().as_bytes()),
+        Verb::Delete => (2, &[][..]),
+        Verb::View | Verb::Read(_) => (3, &[][..]),
+        Verb::Append(more) => (4, &more[..]),
+        Verb::CompareAndSet(expected) => (5, expected.as_str().as_bytes()),
+        Verb::SetIfAbsent => (6, &[][..]),
     };
-    bytes.push(verb);
-    bytes.extend(value.as_ref().map_or("", |value| value.as_str()).bytes());
+    bytes.push(verb | u8::from(command.is_in_session) << 7);
+    bytes.extend(value);
     bytes
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Option<Command> {
     let (request, rest) = bytes.split_at_checked(REQUEST)?;
     let (key, rest) = rest.split_first_chunk()?;
-    let (verb, value) = rest.split_first()?;
-    let value = || Value::new(std::str::from_utf8(value).ok()?);
-    let verb = match verb {
+    let (verb, rest) = rest.split_first()?;
+    let value = || Value::new(std::str::from_utf8(rest).ok()?);
+    let is_in_session = verb >> 7 == 1;
+    let verb = match verb & 0x7F {
         0 => Verb::Insert(value()?),
         1 => Verb::Update(value()?),
         2 => Verb::Delete,
         3 => Verb::View,
+        4 => Verb::Append(rest.try_into().ok()?),
+        5 => Verb::CompareAndSet(value()?),
+        6 => Verb::SetIfAbsent,
         _ => return None,
     };
-    Some(Command { request: decode_request(request)?, key: i64::from_le_bytes(*key), verb })
+    Some(Command { request: decode_request(request)?, key: i64::from_le_bytes(*key), verb, is_in_session })
 }
 
 /// A request as the context of a read.

@@ -18,9 +18,10 @@ use std::sync::Arc;
 
 use raft::eraftpb::{ConfState, Entry, Message, MessageType};
 use raft::{RawNode, StateRole};
+use sim::linearizability::{Access, Outcome};
 use sim::{
-    Access, AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
-    Promise, RequestId, Role, Setup, Subject, TermAndVote,
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
+    RequestId, Role, Setup, Subject, TermAndVote,
 };
 
 pub use self::settings::Settings;
@@ -217,19 +218,19 @@ impl Subject for TikvRaft {
             6 | 7 if settings.reads => Verb::Read(ReadPath::ReadIndex),
             _ => Verb::View,
         };
-        Command { request, key, verb }
+        Command { request, key, verb, is_in_session: false }
     }
 
     fn command_digest(command: &Command) -> u64 {
         command.digest()
     }
 
-    fn access(command: &Command) -> Access {
-        command.access()
+    fn access(command: &Command) -> Option<Access> {
+        Some(command.access())
     }
 
-    fn read_value(answer: &Answer) -> Option<u64> {
-        answer.read_value()
+    fn outcome(answer: &Answer) -> Option<Outcome> {
+        answer.outcome()
     }
 
     fn describe(message: &Message) -> String {

@@ -42,8 +42,13 @@ pub const ALL: &[About] = &[
     About { name: "durability", property: "what is committed stays on the disks of a quorum" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
     About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
-    About { name: "linearizable_reads", property: "a read finds what was there while it was asked for" },
+    About {
+        name: "linearizable_reads",
+        property: "who answers a read by itself leads, and has all that was committed when it came",
+    },
+    About { name: "linearizability", property: "one order explains all that clients were told, key by key" },
+    About { name: "exactly_once", property: "a request that is repeated takes effect once, and gets the same answer" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
-    About { name: "liveness", property: "a healed core leads, commits and answers, and then stays as it is" },
+    About { name: "liveness", property: "a healed core leads, commits, answers everyone, and then stays as it is" },
     About { name: "honest_peers", property: "no server refuses what another sends" },
 ];

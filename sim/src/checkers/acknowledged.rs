@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::failure::Violation;
-use crate::subject::{Access, LogEntry, RequestId};
+use crate::subject::{LogEntry, RequestId};
 
 const NAME: &str = "acknowledged";
 
@@ -16,7 +16,7 @@ pub struct Acknowledged {
     open: Vec<VecDeque<Open>>,
     last_acknowledged: u64,
     /// The refused commands, by digest.
-    refused: BTreeMap<u64, RequestId>,
+    refused: BTreeMap<u64, (RequestId, Open)>,
 }
 
 /// A request without an answer.
@@ -27,17 +27,33 @@ struct Open {
     is_write: bool,
     /// The last index acknowledged when it was asked.
     not_before: u64,
+    /// How often it was asked for and not refused.
+    attempts: u32,
 }
 
 impl Acknowledged {
-    /// A client asks for the command of `digest`, which does this.
-    pub fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
+    /// A client asks for the command of `digest`, which changes a key or does not.
+    pub fn invoked(&mut self, id: RequestId, digest: u64, is_write: bool) {
         let client = usize::from(id.client);
         if self.open.len() <= client {
             self.open.resize_with(client + 1, VecDeque::new);
         }
-        let is_write = matches!(access, Access::Write { .. });
-        self.open[client].push_back(Open { number: id.number, digest, is_write, not_before: self.last_acknowledged });
+        let not_before = self.last_acknowledged;
+        self.open[client].push_back(Open { number: id.number, digest, is_write, not_before, attempts: 1 });
+    }
+
+    /// A client asks again for the command of `digest`, of which it has heard nothing.
+    pub fn asked_again(&mut self, id: RequestId, digest: u64) {
+        let Some(open) = self.open.get_mut(usize::from(id.client)) else { return };
+        match open.binary_search_by_key(&id.number, |open| open.number) {
+            Ok(place) => open[place].attempts += 1,
+            // What was refused on the way may now be committed after all.
+            Err(place) => {
+                if let Some((_, refused)) = self.refused.remove(&digest) {
+                    open.insert(place, refused);
+                }
+            }
+        }
     }
 
     /// The client is told that its command took effect, and not where, of the log of which `committed` is committed. A
@@ -62,19 +78,35 @@ impl Acknowledged {
         Ok(Some(index))
     }
 
+    /// Takes one attempt of a command away. Returns whether there are others.
+    fn has_other_attempts(&mut self, id: RequestId) -> bool {
+        let Some(open) = self.open.get_mut(usize::from(id.client)) else { return false };
+        let Ok(place) = open.binary_search_by_key(&id.number, |open| open.number) else { return false };
+        if open[place].attempts > 1 {
+            open[place].attempts -= 1;
+            return true;
+        }
+        false
+    }
+
     fn close(&mut self, id: RequestId) -> Option<Open> {
         let open = self.open.get_mut(usize::from(id.client))?;
         let place = open.binary_search_by_key(&id.number, |open| open.number).ok()?;
         open.remove(place)
     }
 
-    /// The client is told that its command has had no effect and never will; `committed` is committed.
+    /// The client is told that its command has had no effect and never will, as far as it asked for it this once; `committed`
+    /// is committed.
     ///
     /// # Errors
     /// Where it is committed.
     pub fn refused(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
-        let Some(Open { digest, not_before, .. }) = self.close(id) else { return Ok(()) };
-        self.refused.insert(digest, id);
+        if self.has_other_attempts(id) {
+            return Ok(());
+        }
+        let Some(open) = self.close(id) else { return Ok(()) };
+        let Open { digest, not_before, .. } = open;
+        self.refused.insert(digest, (id, open));
         // Whatever was committed before it was asked for cannot be it.
         let since = committed.get(not_before as usize..).unwrap_or_default();
         if since.iter().any(|entry| entry.digest == digest) {
@@ -90,7 +122,7 @@ impl Acknowledged {
     pub fn committed(&self, entry: LogEntry) -> Result<(), Box<Violation>> {
         match self.refused.get(&entry.digest) {
             None => Ok(()),
-            Some(id) => Err(contradicted(*id)),
+            Some((id, _)) => Err(contradicted(*id)),
         }
     }
 

@@ -42,7 +42,7 @@ use crate::failure::Violation;
 use crate::marks::{Mark, MarkCounts};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet, PerNode};
-use crate::subject::{Access, Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
+use crate::subject::{Disk, LogEntry, Observation, Promise, RequestId, Role, Subject, TermAndVote};
 
 /// Turns what the world sees into facts for the checkers.
 #[derive(Clone, Hash, Debug)]
@@ -492,7 +492,6 @@ impl Checkers {
                 has_older |= entry.term < term;
                 self.applied.committed(entry);
                 self.acknowledged.committed(entry)?;
-                self.linearizable_reads.committed(entry);
                 self.leader_completeness.committed(term, index, entry, &self.log_matching)?;
                 if !self.memberships.is_empty() {
                     self.memberships.committed(index, entry.term)?;
@@ -554,41 +553,45 @@ impl Checkers {
         Ok(())
     }
 
-    pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, access: Access) {
-        self.acknowledged.invoked(id, digest, access);
-        self.linearizable_reads.invoked(id, digest, access);
+    /// A client asks for something that changes a key or does not.
+    pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, is_write: bool) {
+        self.acknowledged.invoked(id, digest, is_write);
+    }
+
+    /// A client asks for the same again.
+    pub(crate) fn asked_again(&mut self, id: RequestId, digest: u64) {
+        self.acknowledged.asked_again(id, digest);
     }
 
     /// A client is told that its command has no effect.
     pub(crate) fn refused(&mut self, id: RequestId) -> Result<(), Box<Violation>> {
-        self.linearizable_reads.refused(id);
         self.acknowledged.refused(id, self.state_machine_safety.log())
     }
 
-    /// A client's request comes to a node.
-    pub(crate) fn arrived(&mut self, id: RequestId) {
-        self.linearizable_reads.arrived(id, self.latest_led);
+    /// A client's read has its answer.
+    pub(crate) fn read_ended(&mut self, id: RequestId) {
+        self.linearizable_reads.ended(id);
     }
 
-    /// `node` tells a client that its command took effect; if it was a read, that it found `value()`.
-    pub(crate) fn done(
-        &mut self,
-        node: NodeId,
-        id: RequestId,
-        index: Option<u64>,
-        value: impl FnOnce() -> Option<u64>,
-    ) -> Result<(), Box<Violation>> {
+    /// A client's read comes to a node.
+    pub(crate) fn read_arrived(&mut self, id: RequestId) {
+        let committed = self.state_machine_safety.log().len() as u64;
+        self.linearizable_reads.arrived(id, committed, self.latest_led);
+    }
+
+    /// `node` tells a client that its command took effect.
+    pub(crate) fn done(&mut self, node: NodeId, id: RequestId, index: Option<u64>) -> Result<(), Box<Violation>> {
         if index.is_none() {
             let seen = &self.views[node].seen;
             let leads = (seen.role == Role::Leader).then_some(seen.term_and_vote.term);
             self.linearizable_reads.served(node, id, seen.applied_index, leads)?;
         }
         let committed = self.state_machine_safety.log();
-        let index = match index {
-            Some(index) => self.acknowledged.done(id, index, committed).map(|()| Some(index)),
-            None => self.acknowledged.done_somewhere(id, committed),
+        match index {
+            Some(index) => self.acknowledged.done(id, index, committed),
+            None => self.acknowledged.done_somewhere(id, committed).map(|_| ()),
         }?;
-        self.linearizable_reads.done(id, index, value)
+        Ok(())
     }
 }
 

@@ -85,7 +85,7 @@ pub enum Verb {
     Get,
     /// To have this value.
     Put(Value),
-    /// To have this behind its value, or as its value where there is none.
+    /// To have this behind its value, or as its value where there is none. A service may refuse, and say what it found.
     Append(Value),
     /// To have the value `new` if it has the value `expected`.
     CompareAndSet {
@@ -104,7 +104,8 @@ pub enum Verb {
 pub enum Outcome {
     /// It is as the client wanted it.
     Done,
-    /// The value that the key has, and has kept: the answer to a get, and to a compare-and-set that expected another.
+    /// The value that the key has, and has kept: the answer to a get, to a compare-and-set that expected another, and to an
+    /// append that was refused.
     Found(Option<Value>),
     /// A compare-and-set found another value than it expected, and changed nothing.
     Mismatch,
@@ -139,6 +140,7 @@ impl Model for KeyValue {
         let (fits, left) = match access.verb {
             Verb::Get => (Outcome::Found(*state), *state),
             Verb::Put(value) => (Outcome::Done, Some(value)),
+            Verb::Append(_) if matches!(outcome, Some(Outcome::Found(_))) => (Outcome::Found(*state), *state),
             Verb::Append(more) => (Outcome::Done, Some(state.map_or(more, |value| value.then(more)))),
             Verb::Delete => (Outcome::Done, None),
             Verb::CompareAndSet { expected, new } if *state == expected => (Outcome::Done, Some(new)),
@@ -150,7 +152,7 @@ impl Model for KeyValue {
 
     fn footprint(&self, access: &Access, outcome: Option<&Outcome>) -> Option<Footprint<Option<Value>>> {
         let (needs, leaves) = match (access.verb, outcome) {
-            (Verb::Get, Some(Outcome::Found(value))) => (Some(*value), None),
+            (Verb::Get | Verb::Append(_), Some(Outcome::Found(value))) => (Some(*value), None),
             (Verb::Get, None) => (None, None),
             (Verb::Put(value), Some(Outcome::Done) | None) => (None, Some(Some(value))),
             (Verb::Delete, Some(Outcome::Done) | None) => (None, Some(None)),

@@ -62,7 +62,8 @@ impl<State: Clone + Ord> Ops<State> {
             model.footprint(&op.input, op.output().filter(|_| has_returned(*place)))
         };
         let footprints: Vec<Option<Footprint<State>>> = places.iter().map(footprint).collect();
-        let mut states = vec![model.initial()];
+        let mut states = Vec::with_capacity(2 * places.len() + 1);
+        states.push(model.initial());
         for Footprint { needs, leaves } in footprints.iter().flatten() {
             states.extend(needs.clone());
             states.extend(leaves.clone());
@@ -93,7 +94,7 @@ impl<State: Clone + Ord> Ops<State> {
     /// What may never have happened, and leaves what nobody needs, has not happened: whoever came between it and the next
     /// write would have needed what it left.
     fn drop_unseen(&mut self) {
-        loop {
+        while !self.list.iter().all(Seen::is_known) {
             let (needed, before) = (self.needed(self.states.len()), self.list.len());
             self.list.retain(|op| op.is_known() || needed[op.leaves as usize] > 0);
             if self.list.len() == before {
@@ -135,13 +136,13 @@ impl<State: Clone + Ord> Ops<State> {
 /// States found on the way get numbers too.
 pub(super) struct Interner<'a, State> {
     states: &'a mut Vec<State>,
+    /// Made when it is needed: where all have footprints, it never is.
     ids: BTreeMap<State, u32>,
 }
 
 impl<'a, State: Clone + Ord> Interner<'a, State> {
     pub(super) fn new(states: &'a mut Vec<State>) -> Self {
-        let ids = states.iter().cloned().zip(0..).collect();
-        Self { states, ids }
+        Self { states, ids: BTreeMap::new() }
     }
 
     pub(super) fn state(&self, id: u32) -> &State {
@@ -149,6 +150,9 @@ impl<'a, State: Clone + Ord> Interner<'a, State> {
     }
 
     pub(super) fn id(&mut self, state: State) -> u32 {
+        if self.ids.is_empty() {
+            self.ids = self.states.iter().cloned().zip(0..).collect();
+        }
         *self.ids.entry(state).or_insert_with_key(|state| {
             self.states.push(state.clone());
             self.states.len() as u32 - 1

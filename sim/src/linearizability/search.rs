@@ -198,10 +198,15 @@ impl<'a, M: Model> Search<'a, M> {
         let is_free = |state: u32| self.needed.get(state as usize) == Some(&0);
         let may_be_overwritten = is_free(self.state);
         let mut entry = self.entries.first();
+        // Where only one operation may come, it must; an opaque one asks the model.
+        let is_alone = self.classes.is_empty() && !self.entries.is_call(self.entries.next[entry as usize]);
         while self.entries.is_call(entry) {
             let op = &self.ops.list[self.known[entry as usize] as usize];
             let fits = op.needs == NONE || op.needs == self.state;
-            if op.is_read() && fits || may_be_overwritten && op.needs == NONE && is_free(op.leaves) {
+            if fits && is_alone && !op.is_opaque()
+                || op.is_read() && fits
+                || may_be_overwritten && op.needs == NONE && is_free(op.leaves)
+            {
                 return Some(entry);
             }
             entry = self.entries.next[entry as usize];

@@ -37,8 +37,10 @@ pub(super) enum Event<S: Subject> {
     ClientWakes {
         client: u16,
     },
+    /// Of the attempt of this number.
     ClientGivesUp {
         id: RequestId,
+        attempt: u32,
     },
     FaultStarts {
         fault: usize,
@@ -89,7 +91,7 @@ impl<S: Subject> Event<S> {
             Self::Request { to, id, .. } => 3 << 32 | u64::from(to.0) << 24 | u64::from(id.client),
             Self::Response { id, .. } => 4 << 32 | u64::from(id.client) << 16 | u64::from(id.number),
             Self::ClientWakes { client } => 5 << 32 | u64::from(*client),
-            Self::ClientGivesUp { id } => 6 << 32 | u64::from(id.client) << 16 | u64::from(id.number),
+            Self::ClientGivesUp { id, .. } => 6 << 32 | u64::from(id.client) << 16 | u64::from(id.number),
             Self::FaultStarts { fault } => 7 << 32 | *fault as u64,
             Self::FaultEnds { fault } => 8 << 32 | *fault as u64,
             Self::OperatorAsks { operation } => 9 << 32 | *operation as u64,

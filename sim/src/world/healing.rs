@@ -41,6 +41,8 @@ pub(super) struct Healing {
     written_at: Option<u64>,
     /// Who leads, and in which term, since the core has settled.
     settled: Option<(NodeId, u64)>,
+    /// What each node of the core was asked for then, and must answer.
+    owed: Vec<(NodeId, RequestId)>,
 }
 
 impl<S: Subject> World<S> {
@@ -80,6 +82,7 @@ impl<S: Subject> World<S> {
             last_asked,
             written_at,
             settled,
+            owed: Vec::new(),
         });
         self.ends_ns = deadline_ns;
         if self.taping.is_some() {
@@ -261,7 +264,7 @@ impl<S: Subject> World<S> {
         if let Some(delay_ns) = delay_ns {
             self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
         }
-        self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id });
+        self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id, attempt: 1 });
         if let Some(healing) = &mut self.healing {
             healing.last_asked = to;
         }
@@ -350,6 +353,7 @@ impl<S: Subject> World<S> {
         self.trace.remark(|| format!("UNSETTLED {problem}"));
         if let Some(healing) = &mut self.healing {
             (healing.settled, healing.written_at) = (None, None);
+            healing.owed.clear();
         }
         self.ends_ns = deadline_ns;
         self.probe_rests();
@@ -363,6 +367,33 @@ impl<S: Subject> World<S> {
         if let Some(healing) = &mut self.healing {
             healing.settled = Some(leader);
         }
+        self.ask_everyone();
+    }
+
+    /// Every node of the settled core is asked for something, and nothing that could keep it from answering happens any more.
+    fn ask_everyone(&mut self) {
+        let Some(Healing { core, probe, .. }) = self.healing else { return };
+        let network = self.client_network();
+        for node in self.members(core) {
+            let id = self.clients[usize::from(probe)].begin();
+            let command = self.draw_command(id);
+            self.invoked(id, &command);
+            let delay_ns = self.clients[usize::from(probe)].delay_ns(&network);
+            self.note_ask(node, id, &command, delay_ns.is_none());
+            if let Some(delay_ns) = delay_ns {
+                self.queue.push(self.now_ns + delay_ns, Event::Request { to: node, id, command: Box::new(command) });
+            }
+            if let Some(healing) = &mut self.healing {
+                healing.owed.push((node, id));
+            }
+        }
+    }
+
+    /// Who has not answered, although the core stayed as it was.
+    fn unanswered(&self) -> Option<String> {
+        let owed = self.healing.as_ref().map_or(&[][..], |healing| &healing.owed);
+        let (node, id) = owed.iter().find(|(node, id)| self.hosts[node.index()].asked.contains(id))?;
+        Some(format!("{node} was given request {} after the core had settled, and never answered it", id.number))
     }
 
     /// Whether the core led, committed, and stayed as it was.
@@ -372,9 +403,8 @@ impl<S: Subject> World<S> {
 
     /// The bound is over, or the time for which nothing may change.
     pub(super) fn healed_phase_ends(&mut self) {
-        if !self.has_recovered()
-            && let Some(missing) = self.missing()
-        {
+        let missing = if self.has_recovered() { self.unanswered() } else { self.missing() };
+        if let Some(missing) = missing {
             let verdict = self.verdict();
             self.fail(FailureKind::Liveness, &Violation::new(NAME, format!("{missing}; {verdict}")));
         }

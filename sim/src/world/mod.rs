@@ -38,6 +38,7 @@ use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind, Violation};
 use crate::fault::Fault;
 use crate::faults::{FaultClass, FaultCounts};
+use crate::history::{History, Judgement, Stamp};
 use crate::marks::Mark;
 use crate::network::{Links, Passage};
 use crate::node::{NodeId, NodeSet};
@@ -69,7 +70,9 @@ pub struct World<S: Subject> {
     links: Links,
     /// What clogged links hold.
     held: Vec<Held>,
-    clients: Vec<Client>,
+    clients: Vec<Client<S::Command>>,
+    history: History,
+    keys_left_open: u64,
     checkers: Checkers,
     trace: Trace,
     counts: FaultCounts,
@@ -154,6 +157,8 @@ impl<S: Subject> World<S> {
             links: Links::new(plan.network, &plan.links, choices, nodes, S::MESSAGE_KINDS.len()),
             held: Vec::new(),
             clients: Client::all(choices, plan.clients),
+            history: History::default(),
+            keys_left_open: 0,
             checkers: Checkers::new(nodes),
             trace: Trace::default(),
             counts: FaultCounts::default(),
@@ -337,6 +342,24 @@ impl<S: Subject> World<S> {
                 return self.fail(FailureKind::Safety, &violation);
             }
         }
+        if self.failure.is_none() {
+            self.judge_history();
+        }
+    }
+
+    fn judge_history(&mut self) {
+        match self.history.judge() {
+            Judgement::Linearizable => {}
+            Judgement::LeftOpen(keys) => self.keys_left_open = keys,
+            Judgement::Violated(violation, Stamp { event, at_ns }) => {
+                let Violation { checker, detail } = *violation;
+                self.failure = Some(Failure::new(FailureKind::Safety, checker, detail, event, at_ns));
+            }
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp { event: self.trace.events, at_ns: self.now_ns }
     }
 
     #[cold]
@@ -383,8 +406,8 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
             Event::ClientWakes { client } => self.client_wakes(client),
-            Event::ClientGivesUp { id } => {
-                self.client_gives_up(id);
+            Event::ClientGivesUp { id, attempt } => {
+                self.client_gives_up(id, attempt);
                 Ok(())
             }
             Event::FaultStarts { fault } => self.fault_starts(fault),
@@ -558,6 +581,12 @@ impl<S: Subject> World<S> {
         self.trace.hash()
     }
 
+    /// What clients asked for and were told.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.history
+    }
+
     /// Every event with its cause, that of event k at k, where the run is recorded; 0 is the start of the nodes.
     #[must_use]
     pub fn records(&self) -> &[Record] {
@@ -586,6 +615,9 @@ impl<S: Subject> World<S> {
             elections: self.checkers.elections(),
             commits: self.checkers.commands(),
             recoveries: self.has_recovered().into(),
+            operations: self.history.ops().len() as u64,
+            repeats: self.history.repeats(),
+            keys_left_open: self.keys_left_open,
             faults: self.counts,
             most_chains: self.by_priority.as_ref().map_or(0, |order| order.chains()),
             features: self.features.clone(),

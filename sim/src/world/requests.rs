@@ -5,7 +5,7 @@ use super::event::Event;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::plan::Clients;
-use crate::subject::{Access, Input, RequestId, Response, Role, Subject};
+use crate::subject::{Input, RequestId, Response, Role, Subject};
 use crate::trace::{Request, Source, What};
 
 /// So often a command is drawn until it is no read; a subject that has none but reads is asked for one.
@@ -32,31 +32,29 @@ impl<S: Subject> World<S> {
                 let Some(leader) = self.current_leader() else { return Ok(()) };
                 let (id, command) = self.begin_request(place);
                 self.note_ask(leader, id, &command, false);
-                self.checkers.arrived(id);
-                if let Some(taping) = &mut self.taping {
-                    taping.arrived(self.now_ns, leader, id);
-                }
+                self.arrived(leader, id);
                 self.step_node(leader, Input::Request { id, command })
             }
             Clients::Closed { timeout_ns, .. } => {
                 let (id, command) = self.begin_request(place);
-                let network = self.plan.network;
+                let is_read = S::access(&command).is_some_and(|access| access.is_read());
+                let (network, nodes) = (self.plan.network, self.plan.nodes);
                 let state = &mut self.clients[place];
-                let mut to = state.target(self.plan.nodes);
+                let mut to = if is_read { state.target_of_read(nodes) } else { state.target(nodes) };
                 let mut delay_ns = state.delay_ns(&network);
+                if S::takes_effect_once(&command) {
+                    state.keep(&command);
+                }
                 if let Some(taping) = &mut self.taping {
-                    to = taping.asks(self.now_ns, id, to, self.plan.nodes);
-                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns());
+                    to = taping.asks(self.now_ns, id, to, nodes);
+                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns(), false);
                 }
                 if has_tape {
                     self.draw_thought(client);
                 }
-                self.note_ask(to, id, &command, delay_ns.is_none());
-                if let Some(delay_ns) = delay_ns {
-                    self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
-                }
+                self.ask(to, id, command, delay_ns);
                 if !has_tape {
-                    self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id });
+                    self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id, attempt: 1 });
                 }
                 Ok(())
             }
@@ -69,18 +67,43 @@ impl<S: Subject> World<S> {
         self.trace.leads_to(Source::Asked(id));
     }
 
+    /// A client on the network asks, and its request travels so long, or is lost.
+    fn ask(&mut self, to: NodeId, id: RequestId, command: S::Command, delay_ns: Option<u64>) {
+        self.note_ask(to, id, &command, delay_ns.is_none());
+        if let Some(delay_ns) = delay_ns {
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
+        }
+    }
+
+    /// A request has come to a node.
+    pub(super) fn arrived(&mut self, node: NodeId, id: RequestId) {
+        if self.history.arrived(id, self.stamp()) {
+            self.checkers.read_arrived(id);
+        }
+        if let Some(taping) = &mut self.taping {
+            taping.arrived(self.now_ns, node, id);
+        }
+    }
+
     pub(super) fn begin_request(&mut self, place: usize) -> (RequestId, S::Command) {
         let id = self.clients[place].begin();
         let mut command = self.draw_command(id);
         // A read may be answered by a cluster that can commit nothing.
         for _ in 0..MOST_DRAWS {
-            if !self.is_probe(id.client) || !matches!(S::access(&command), Access::Read { .. }) {
+            if !self.is_probe(id.client) || !S::access(&command).is_some_and(|access| access.is_read()) {
                 break;
             }
             command = self.draw_command(id);
         }
-        self.checkers.invoked(id, S::command_digest(&command), S::access(&command));
+        self.invoked(id, &command);
         (id, command)
+    }
+
+    pub(super) fn invoked(&mut self, id: RequestId, command: &S::Command) {
+        let access = S::access(command);
+        let is_write = access.is_some_and(|access| !access.is_read());
+        self.checkers.invoked(id, S::command_digest(command), is_write);
+        self.history.invoked(id, access);
     }
 
     pub(super) fn draw_command(&mut self, id: RequestId) -> S::Command {
@@ -103,10 +126,7 @@ impl<S: Subject> World<S> {
         if is_lost {
             return Ok(());
         }
-        self.checkers.arrived(id);
-        if let Some(taping) = &mut self.taping {
-            taping.arrived(self.now_ns, to, id);
-        }
+        self.arrived(to, id);
         self.step_node(to, Input::Request { id, command })
     }
 
@@ -116,8 +136,17 @@ impl<S: Subject> World<S> {
         for (id, response) in responses.drain(..) {
             // Judged where it is said: whether and when the client hears of it changes nothing.
             match &response {
-                Response::Done { index, answer } => self.checkers.done(node, id, *index, || S::read_value(answer))?,
-                Response::NotLeader { .. } | Response::NoEffect => self.checkers.refused(id)?,
+                Response::Done { index, answer } => {
+                    self.checkers.done(node, id, *index)?;
+                    self.history.done(id, self.stamp(), S::outcome(answer))?;
+                }
+                Response::NotLeader { .. } | Response::NoEffect => {
+                    self.checkers.refused(id)?;
+                    self.history.refused(id);
+                }
+            }
+            if self.history.is_read(id) {
+                self.checkers.read_ended(id);
             }
             let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
             let network = self.client_network();
@@ -148,6 +177,13 @@ impl<S: Subject> World<S> {
             Response::NotLeader { leader } => *leader,
             Response::NoEffect => None,
         };
+        // Refused this time, and perhaps not before.
+        if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id) {
+            client.hears_of(leader);
+            let (attempt, patience_ns) = (client.attempts, self.patience_ns(id.client));
+            self.queue.push(self.now_ns + patience_ns, Event::ClientGivesUp { id, attempt });
+            return;
+        }
         let was_waited_for = client.end(id, leader);
         self.probe_hears(id, response);
         if was_waited_for {
@@ -155,7 +191,33 @@ impl<S: Subject> World<S> {
         }
     }
 
-    pub(super) fn client_gives_up(&mut self, id: RequestId) {
+    /// How long a client thinks before it goes on.
+    fn patience_ns(&mut self, client: u16) -> u64 {
+        match self.plan.clients {
+            Clients::Closed { think_ns, .. } => self.clients[usize::from(client)].choice.within(think_ns),
+            Clients::Open { every_ns } => every_ns,
+        }
+    }
+
+    /// A client has waited for long enough, unless it has asked again since.
+    pub(super) fn client_gives_up(&mut self, id: RequestId, attempt: u32) {
+        let place = usize::from(id.client);
+        if self.clients[place].attempts != attempt {
+            return;
+        }
+        if !self.is_healed()
+            && let Clients::Closed { timeout_ns, .. } = self.plan.clients
+            && let Some(command) = self.clients[place].again(id)
+        {
+            let state = &mut self.clients[place];
+            let (to, delay_ns) = (state.target(self.plan.nodes), state.delay_ns(&self.plan.network));
+            let attempt = state.attempts;
+            self.checkers.asked_again(id, S::command_digest(&command));
+            self.history.asked_again(id);
+            self.ask(to, id, command, delay_ns);
+            self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id, attempt });
+            return;
+        }
         if self.clients[usize::from(id.client)].end(id, None) {
             let RequestId { client, number } = id;
             self.trace.note(self.now_ns, None, Source::Asked(id), || What::GivesUp { client, number });
