@@ -19,7 +19,7 @@ pub(crate) struct Client<Command> {
     pub(crate) choice: Choice,
     target: Choice,
     latency: Choice,
-    retry: Choice,
+    pub(crate) retry: Choice,
 }
 
 /// In so many of a million times a client reads from whoever it likes, not from the leader.
@@ -88,6 +88,13 @@ impl<Command: Clone> Client<Command> {
         }
         self.attempts += 1;
         Some(command.clone())
+    }
+
+    /// The same as [`again`](Self::again), where the client has no choice: this is its attempt of this number.
+    pub(crate) fn once_more(&mut self, id: RequestId, attempt: u32) -> Option<Command> {
+        let command = self.repeatable.clone().filter(|_| self.waiting_for == Some(id))?;
+        self.attempts = attempt;
+        Some(command)
     }
 
     /// Whether the request `id` is waited for, may be repeated, and was before: nobody knows what became of the first.

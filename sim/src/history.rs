@@ -48,8 +48,12 @@ pub struct History {
     ops: Vec<ClientOp>,
     /// By client and number, where an operation stands.
     places: Vec<Vec<u32>>,
+    /// By key, what the answers so far leave of it if each took effect when it was given; `None`: not all of them fit so.
+    at_answers: BTreeMap<u64, Option<State>>,
     repeats: u64,
 }
+
+type State = <KeyValue as Model>::State;
 
 const NOWHERE: u32 = u32::MAX;
 
@@ -123,7 +127,13 @@ impl History {
     pub(crate) fn done(&mut self, id: RequestId, now: Stamp, outcome: Option<Outcome>) -> Result<(), Box<Violation>> {
         let (Some(op), Some(outcome)) = (self.op(id), outcome) else { return Ok(()) };
         match op.returned {
-            None => op.returned = Some((now, outcome)),
+            None => {
+                op.returned = Some((now, outcome));
+                let (has_come, access) = (op.called.is_some(), op.access);
+                if has_come {
+                    self.takes_effect(&access, &outcome);
+                }
+            }
             Some((_, before)) if before == outcome => {}
             Some((_, before)) => {
                 let RequestId { client, number } = id;
@@ -139,6 +149,12 @@ impl History {
         Ok(())
     }
 
+    /// Most keys need no search: every operation may as well have taken effect at the moment of its answer.
+    fn takes_effect(&mut self, access: &Access, outcome: &Outcome) {
+        let state = self.at_answers.entry(access.key).or_insert_with(|| Some(KeyValue.initial()));
+        *state = state.and_then(|state| KeyValue.step(&state, access, Some(outcome)));
+    }
+
     pub(crate) fn repeats(&self) -> u64 {
         self.repeats
     }
@@ -149,11 +165,14 @@ impl History {
         &self.ops
     }
 
-    /// What may have taken effect, for a checker, and where each stands here.
+    /// What may have taken effect on keys that must be searched, for a checker, and where each stands here.
     fn effective(&self) -> (Vec<Op<Access, Outcome>>, Vec<usize>) {
-        let mut history = Vec::with_capacity(self.ops.len());
-        let mut places = Vec::with_capacity(self.ops.len());
-        for (place, op) in self.ops.iter().enumerate() {
+        let (mut history, mut places) = (Vec::new(), Vec::new());
+        let is_open = |op: &ClientOp| self.at_answers.get(&op.access.key) == Some(&None);
+        if !self.at_answers.values().any(Option::is_none) {
+            return (history, places);
+        }
+        for (place, op) in self.ops.iter().enumerate().filter(|(_, op)| is_open(op)) {
             let Some(called) = op.called else { continue };
             if op.returned.is_some() || op.open_attempts > 0 {
                 let returned = op.returned.map(|(at, outcome)| (at.event, outcome));

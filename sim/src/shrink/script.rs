@@ -44,8 +44,8 @@ pub(crate) enum Cause {
     Written { step: usize, write: usize },
     /// A deadline.
     Timer,
-    /// A client's request arrived.
-    Request { id: RequestId, asked_ns: u64, answer_ns: Option<u64> },
+    /// A client's request arrived, and it had asked for it so often before.
+    Request { id: RequestId, attempt: u16, asked_ns: u64, answer_ns: Option<u64> },
     /// An operation.
     Operation(Operation),
     /// A fault, as it struck.
@@ -290,8 +290,8 @@ impl Script {
                     let (write_ns, number) = (step.at_ns - self.steps[parent].at_ns, numbers[parent].1 + write as u32);
                     values.insert(Key::Disk { node, number }, write_ns);
                 }
-                Cause::Request { id, asked_ns, answer_ns } => {
-                    let request = Request { client: id.client, number: id.number };
+                Cause::Request { id, attempt, asked_ns, answer_ns } => {
+                    let request = Request { client: id.client, number: id.number, attempt };
                     values.insert(Key::Asks(request), asked_ns);
                     values.insert(Key::Target(request), u64::from(node.0) + 1);
                     values.insert(Key::Request(request), step.at_ns - asked_ns);

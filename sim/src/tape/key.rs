@@ -66,13 +66,15 @@ pub struct Message {
     pub number: u32,
 }
 
-/// A request: the how-manieth of a client.
+/// A request: the how-manieth of a client, and the how-manieth time that it asks for it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Request {
     /// The client.
     pub client: u16,
     /// The how-manieth, from 0.
     pub number: u32,
+    /// How often it was asked for before.
+    pub attempt: u16,
 }
 
 impl Key {
@@ -83,7 +85,7 @@ impl Key {
             let kind = kinds.get(usize::from(*kind)).copied().unwrap_or("?");
             format!("{word} {from}->{to} {kind} #{}", number + 1)
         };
-        let request = |word, Request { client, number }: &Request| format!("{word} c{} #{}", client + 1, number + 1);
+        let request = |word, of: &Request| format!("{word} {of}");
         let of_node = |word, node: &NodeId, number: &u32| format!("{word} {node} #{}", number + 1);
         match self {
             Self::Timer { node, number } => of_node("timer", node, number),
@@ -132,7 +134,10 @@ impl Key {
             [word @ ("asks" | "target" | "request" | "answer"), client, number] => {
                 let client = client.strip_prefix('c').and_then(|digits| digits.parse::<u16>().ok());
                 let client = client.and_then(|client| client.checked_sub(1)).ok_or("a client is c1, c2, ...")?;
-                let of = Request { client, number: parse_number(number)? };
+                let (number, attempt) = number.split_once('/').unwrap_or((number, "1"));
+                let attempt = attempt.parse::<u16>().ok().and_then(|attempt| attempt.checked_sub(1));
+                let attempt = attempt.ok_or("a request that is repeated is #4/2, #4/3, ...")?;
+                let of = Request { client, number: parse_number(number)?, attempt };
                 Ok(match word {
                     "asks" => Self::Asks(of),
                     "target" => Self::Target(of),
@@ -181,7 +186,8 @@ fn parse_number(text: &str) -> Result<u32, String> {
 
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "c{} #{}", self.client + 1, self.number + 1)
+        write!(f, "c{} #{}", u32::from(self.client) + 1, u64::from(self.number) + 1)?;
+        if self.attempt > 0 { write!(f, "/{}", u32::from(self.attempt) + 1) } else { Ok(()) }
     }
 }
 
@@ -203,6 +209,8 @@ mod tests {
             "target c65535 #3",
             "request c2 #9",
             "answer c2 #9",
+            "asks c2 #9/2",
+            "answer c2 #9/65535",
             "disk n1 #4294967295",
             "crash n3 #2",
             "damage n3 #1",
@@ -227,6 +235,9 @@ mod tests {
             "latency n1->n2 #1",
             "asks 1 #1",
             "asks c0 #1",
+            "asks c1 #1/0",
+            "asks c1 #1/x",
+            "asks c1 #1/65536",
             "disk n1 #4294967296",
             "timer  n1 #1",
             "jitter n1 #1",

@@ -27,6 +27,8 @@ pub(super) enum Event<S: Subject> {
     // Boxed, since they are few: an event is as large as its largest kind.
     Request {
         to: NodeId,
+        /// How often it was asked for before.
+        attempt: u16,
         id: RequestId,
         command: Box<S::Command>,
     },

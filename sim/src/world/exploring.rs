@@ -207,7 +207,7 @@ impl<S: Explorable> Position<S> {
                 self.turn_to(node);
                 let (id, command) = self.world.begin_request(0);
                 self.world.note_ask(node, id, &command, false);
-                self.world.arrived(node, id);
+                self.world.arrived(node, id, 0);
                 self.world.step_node(node, Input::Request { id, command })
             }
             Move::Operate => {

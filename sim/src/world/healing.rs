@@ -262,7 +262,7 @@ impl<S: Subject> World<S> {
         let delay_ns = client.delay_ns(&network);
         self.note_ask(to, id, &command, delay_ns.is_none());
         if let Some(delay_ns) = delay_ns {
-            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, attempt: 0, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id, attempt: 1 });
         if let Some(healing) = &mut self.healing {
@@ -381,7 +381,8 @@ impl<S: Subject> World<S> {
             let delay_ns = self.clients[usize::from(probe)].delay_ns(&network);
             self.note_ask(node, id, &command, delay_ns.is_none());
             if let Some(delay_ns) = delay_ns {
-                self.queue.push(self.now_ns + delay_ns, Event::Request { to: node, id, command: Box::new(command) });
+                let asks = Event::Request { to: node, attempt: 0, id, command: Box::new(command) };
+                self.queue.push(self.now_ns + delay_ns, asks);
             }
             if let Some(healing) = &mut self.healing {
                 healing.owed.push((node, id));

@@ -400,7 +400,7 @@ impl<S: Subject> World<S> {
             Event::Deliver { from, to, kind, letter } => self.deliver(from, to, kind, letter),
             Event::Replay { from, to, kind, letter } => self.replay(from, to, kind, letter),
             Event::Written { node, incarnation } => self.written(node, incarnation),
-            Event::Request { to, id, command } => self.request(to, id, *command),
+            Event::Request { to, attempt, id, command } => self.request(to, id, attempt, *command),
             Event::Response { id, response } => {
                 self.respond(id, &response);
                 Ok(())

@@ -20,10 +20,9 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let place = usize::from(client);
-        let has_tape = self.taping.as_ref().is_some_and(|taping| taping.has_all_requests());
-        if has_tape {
-            self.taped_client_wakes(client);
-        }
+        let has_tape = self.has_taped_requests();
+        let attempt = if has_tape { self.taped_client_wakes(client) } else { Some(0) };
+        let Some(attempt) = attempt else { return Ok(()) };
         match self.plan.clients {
             Clients::Open { every_ns } => {
                 if !has_tape {
@@ -32,27 +31,23 @@ impl<S: Subject> World<S> {
                 let Some(leader) = self.current_leader() else { return Ok(()) };
                 let (id, command) = self.begin_request(place);
                 self.note_ask(leader, id, &command, false);
-                self.arrived(leader, id);
+                self.arrived(leader, id, 0);
                 self.step_node(leader, Input::Request { id, command })
             }
             Clients::Closed { timeout_ns, .. } => {
                 let (id, command) = self.begin_request(place);
                 let is_read = S::access(&command).is_some_and(|access| access.is_read());
-                let (network, nodes) = (self.plan.network, self.plan.nodes);
                 let state = &mut self.clients[place];
-                let mut to = if is_read { state.target_of_read(nodes) } else { state.target(nodes) };
-                let mut delay_ns = state.delay_ns(&network);
+                state.attempts += u32::from(attempt);
+                let nodes = self.plan.nodes;
+                let to = if is_read { state.target_of_read(nodes) } else { state.target(nodes) };
                 if S::takes_effect_once(&command) {
                     state.keep(&command);
-                }
-                if let Some(taping) = &mut self.taping {
-                    to = taping.asks(self.now_ns, id, to, nodes);
-                    delay_ns = taping.travels(id, false, delay_ns, network.median_ns(), false);
                 }
                 if has_tape {
                     self.draw_thought(client);
                 }
-                self.ask(to, id, command, delay_ns);
+                self.ask(to, id, command);
                 if !has_tape {
                     self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id, attempt: 1 });
                 }
@@ -61,27 +56,48 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Whether clients ask when a tape says so, and at no other time.
+    fn has_taped_requests(&self) -> bool {
+        self.taping.as_ref().is_some_and(|taping| taping.has_all_requests())
+    }
+
     pub(super) fn note_ask(&mut self, to: NodeId, id: RequestId, command: &S::Command, is_lost: bool) {
         let ask = || What::Ask(in_words::<S>(to, id, command, is_lost));
         self.trace.note(self.now_ns, None, Source::Client(id.client), ask);
         self.trace.leads_to(Source::Asked(id));
     }
 
-    /// A client on the network asks, and its request travels so long, or is lost.
-    fn ask(&mut self, to: NodeId, id: RequestId, command: S::Command, delay_ns: Option<u64>) {
+    /// A client on the network asks, and its request travels, or is lost.
+    fn ask(&mut self, mut to: NodeId, id: RequestId, command: S::Command) {
+        let network = self.plan.network;
+        let state = &mut self.clients[usize::from(id.client)];
+        let attempt = u16::try_from(state.attempts.saturating_sub(1)).unwrap_or(u16::MAX);
+        let mut delay_ns = state.delay_ns(&network);
+        if let Some(taping) = &mut self.taping {
+            to = taping.asks(self.now_ns, id, attempt, to, self.plan.nodes);
+            delay_ns = taping.request_ns(id, attempt, delay_ns, network.median_ns());
+        }
         self.note_ask(to, id, &command, delay_ns.is_none());
         if let Some(delay_ns) = delay_ns {
-            self.queue.push(self.now_ns + delay_ns, Event::Request { to, id, command: Box::new(command) });
+            self.queue.push(self.now_ns + delay_ns, Event::Request { to, attempt, id, command: Box::new(command) });
         }
     }
 
+    /// A client on the network asks for the same again: the leader, where it knows of one.
+    pub(super) fn ask_again(&mut self, id: RequestId, command: S::Command) {
+        let to = self.clients[usize::from(id.client)].target(self.plan.nodes);
+        self.checkers.asked_again(id, S::command_digest(&command));
+        self.history.asked_again(id);
+        self.ask(to, id, command);
+    }
+
     /// A request has come to a node.
-    pub(super) fn arrived(&mut self, node: NodeId, id: RequestId) {
+    pub(super) fn arrived(&mut self, node: NodeId, id: RequestId, attempt: u16) {
         if self.history.arrived(id, self.stamp()) {
             self.checkers.read_arrived(id);
         }
         if let Some(taping) = &mut self.taping {
-            taping.arrived(self.now_ns, node, id);
+            taping.arrived(self.now_ns, node, id, attempt);
         }
     }
 
@@ -119,14 +135,20 @@ impl<S: Subject> World<S> {
             .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
     }
 
-    pub(super) fn request(&mut self, to: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
+    pub(super) fn request(
+        &mut self,
+        to: NodeId,
+        id: RequestId,
+        attempt: u16,
+        command: S::Command,
+    ) -> Result<(), Box<Violation>> {
         let is_lost = !self.links.is_in_reach(to) || self.subjects[to.index()].is_none();
         let request = || What::Request(in_words::<S>(to, id, &command, is_lost));
         self.trace.note(self.now_ns, Some(to), Source::Asked(id), request);
         if is_lost {
             return Ok(());
         }
-        self.arrived(to, id);
+        self.arrived(to, id, attempt);
         self.step_node(to, Input::Request { id, command })
     }
 
@@ -156,7 +178,7 @@ impl<S: Subject> World<S> {
             }
             let mut delay_ns = client.delay_ns(&network);
             if let Some(taping) = &mut self.taping {
-                delay_ns = taping.travels(id, true, delay_ns, network.median_ns());
+                delay_ns = taping.answer_ns(node, id, delay_ns, network.median_ns());
             }
             if let Some(delay_ns) = delay_ns {
                 self.trace.leads_to(Source::Answered(id));
@@ -180,8 +202,11 @@ impl<S: Subject> World<S> {
         // Refused this time, and perhaps not before.
         if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id) {
             client.hears_of(leader);
-            let (attempt, patience_ns) = (client.attempts, self.patience_ns(id.client));
-            self.queue.push(self.now_ns + patience_ns, Event::ClientGivesUp { id, attempt });
+            if !self.has_taped_requests() {
+                let (attempt, patience_ns) =
+                    (self.clients[usize::from(id.client)].attempts, self.patience_ns(id.client));
+                self.queue.push(self.now_ns + patience_ns, Event::ClientGivesUp { id, attempt });
+            }
             return;
         }
         let was_waited_for = client.end(id, leader);
@@ -191,10 +216,10 @@ impl<S: Subject> World<S> {
         }
     }
 
-    /// How long a client thinks before it goes on.
+    /// How long a client thinks before it asks again: nothing that decides what it asks for next.
     fn patience_ns(&mut self, client: u16) -> u64 {
         match self.plan.clients {
-            Clients::Closed { think_ns, .. } => self.clients[usize::from(client)].choice.within(think_ns),
+            Clients::Closed { think_ns, .. } => self.clients[usize::from(client)].retry.within(think_ns),
             Clients::Open { every_ns } => every_ns,
         }
     }
@@ -209,12 +234,8 @@ impl<S: Subject> World<S> {
             && let Clients::Closed { timeout_ns, .. } = self.plan.clients
             && let Some(command) = self.clients[place].again(id)
         {
-            let state = &mut self.clients[place];
-            let (to, delay_ns) = (state.target(self.plan.nodes), state.delay_ns(&self.plan.network));
-            let attempt = state.attempts;
-            self.checkers.asked_again(id, S::command_digest(&command));
-            self.history.asked_again(id);
-            self.ask(to, id, command, delay_ns);
+            let attempt = self.clients[place].attempts;
+            self.ask_again(id, command);
             self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id, attempt });
             return;
         }
@@ -231,7 +252,7 @@ impl<S: Subject> World<S> {
                 self.probe_rests();
             }
         } else if let Clients::Closed { think_ns, .. } = self.plan.clients
-            && !self.taping.as_ref().is_some_and(|taping| taping.has_all_requests())
+            && !self.has_taped_requests()
         {
             let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
             self.trace.leads_to(Source::Client(client));

@@ -4,6 +4,7 @@
 //! A run without a tape pays a look at an empty box, here and there.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use super::World;
@@ -40,9 +41,11 @@ pub(super) struct Taping {
     struck: BTreeMap<(usize, Option<NodeId>), usize>,
     /// Whether the faults are over, and with them what the tape says.
     is_healed: bool,
-    /// When each request was asked, and the step in which it arrived.
-    asked_ns: BTreeMap<RequestId, u64>,
-    arrived: BTreeMap<RequestId, usize>,
+    /// What each client has asked for last, where the tape says so.
+    asked: BTreeMap<u16, Request>,
+    /// When each request was asked, and the steps in which it came to a node that has not answered it.
+    asked_ns: BTreeMap<Request, u64>,
+    arrived: BTreeMap<(NodeId, RequestId), VecDeque<usize>>,
 }
 
 impl Taping {
@@ -60,6 +63,7 @@ impl Taping {
             writing: std::array::from_fn(|_| VecDeque::new()),
             struck: BTreeMap::new(),
             is_healed: false,
+            asked: BTreeMap::new(),
             asked_ns: BTreeMap::new(),
             arrived: BTreeMap::new(),
         }
@@ -194,13 +198,23 @@ impl Taping {
     /// No write of `node` is under way any more.
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.writing[node.index()].clear();
+        self.arrived.retain(|(at, _), _| *at != node);
     }
 
-    /// The request of `client` that the tape has after `number`, or from it on, and when it is asked.
-    fn next_request(&self, client: u16, from: u32) -> Option<(u32, u64)> {
-        let range = Key::Asks(Request { client, number: from })..=Key::Asks(Request { client, number: u32::MAX });
-        let (key, at_ns) = self.decisions.values.range(range).next()?;
-        if let Key::Asks(Request { number, .. }) = key { Some((*number, *at_ns)) } else { None }
+    /// What the tape has `client` ask for after what it has asked for last, and when.
+    fn next_request(&self, client: u16) -> Option<(Request, u64)> {
+        let first = Key::Asks(Request { client, number: 0, attempt: 0 });
+        let last = Key::Asks(Request { client, number: u32::MAX, attempt: u16::MAX });
+        let from = self.asked.get(&client).map_or(Bound::Included(first), |asked| Bound::Excluded(Key::Asks(*asked)));
+        let (key, at_ns) = self.decisions.values.range((from, Bound::Included(last))).next()?;
+        if let Key::Asks(request) = key { Some((*request, *at_ns)) } else { None }
+    }
+
+    /// The client asks for that now.
+    fn take_request(&mut self, client: u16) -> Option<Request> {
+        let (request, _) = self.next_request(client)?;
+        self.asked.insert(client, request);
+        Some(request)
     }
 
     /// Whether clients ask for what the tape has, and for nothing else.
@@ -208,40 +222,50 @@ impl Taping {
         self.is_nothing_else()
     }
 
-    pub(super) fn asks(&mut self, at_ns: u64, id: RequestId, drawn: NodeId, nodes: u8) -> NodeId {
-        self.asked_ns.insert(id, at_ns);
-        let target = self.value(Key::Target(request(id)));
+    /// Whom a client asks, of whom the seed says `drawn`.
+    pub(super) fn asks(&mut self, at_ns: u64, id: RequestId, attempt: u16, drawn: NodeId, nodes: u8) -> NodeId {
+        let request = request(id, attempt);
+        self.asked_ns.insert(request, at_ns);
+        let target = self.value(Key::Target(request));
         target.and_then(|number| u8::try_from(number).ok()?.checked_sub(1)).map_or(drawn, NodeId).min(NodeId(nodes - 1))
     }
 
-    /// How long a request travels, or an answer, of which the seed says `drawn`.
-    pub(super) fn travels(
+    /// How long a request travels, of which the seed says `drawn`.
+    pub(super) fn request_ns(&self, id: RequestId, attempt: u16, drawn: Option<u64>, median_ns: u64) -> Option<u64> {
+        self.value(Key::Request(request(id, attempt))).or(self.otherwise_ns(drawn, median_ns))
+    }
+
+    /// How long the answer of `node` travels, of which the seed says `drawn`.
+    pub(super) fn answer_ns(
         &mut self,
+        node: NodeId,
         id: RequestId,
-        is_answer: bool,
         drawn: Option<u64>,
         median_ns: u64,
     ) -> Option<u64> {
-        let key = if is_answer { Key::Answer(request(id)) } else { Key::Request(request(id)) };
-        let otherwise = match self.decisions.otherwise {
-            _ if self.is_healed => drawn,
-            Otherwise::Nothing => None,
-            Otherwise::Benign => Some(median_ns),
-            Otherwise::Seed => drawn,
-        };
-        let travels_ns = self.value(key).or(otherwise);
-        if let (true, Some(step)) = (is_answer, self.arrived.get(&id))
-            && let Cause::Request { answer_ns, .. } = &mut self.script.steps[*step].cause
-        {
+        let otherwise = self.otherwise_ns(drawn, median_ns);
+        let Some(step) = self.arrived.get_mut(&(node, id)).and_then(VecDeque::pop_front) else { return otherwise };
+        let Cause::Request { attempt, .. } = self.script.steps[step].cause else { return otherwise };
+        let travels_ns = self.value(Key::Answer(request(id, attempt))).or(otherwise);
+        if let Cause::Request { answer_ns, .. } = &mut self.script.steps[step].cause {
             *answer_ns = travels_ns;
         }
         travels_ns
     }
 
-    pub(super) fn arrived(&mut self, at_ns: u64, node: NodeId, id: RequestId) {
-        let asked_ns = self.asked_ns.get(&id).copied().unwrap_or(at_ns);
-        self.begin(at_ns, node, Cause::Request { id, asked_ns, answer_ns: None });
-        self.arrived.insert(id, self.script.steps.len() - 1);
+    fn otherwise_ns(&self, drawn: Option<u64>, median_ns: u64) -> Option<u64> {
+        match self.decisions.otherwise {
+            _ if self.is_healed => drawn,
+            Otherwise::Nothing => None,
+            Otherwise::Benign => Some(median_ns),
+            Otherwise::Seed => drawn,
+        }
+    }
+
+    pub(super) fn arrived(&mut self, at_ns: u64, node: NodeId, id: RequestId, attempt: u16) {
+        let asked_ns = self.asked_ns.get(&request(id, attempt)).copied().unwrap_or(at_ns);
+        self.begin(at_ns, node, Cause::Request { id, attempt, asked_ns, answer_ns: None });
+        self.arrived.entry((node, id)).or_default().push_back(self.script.steps.len() - 1);
     }
 
     pub(super) fn operation(&mut self, at_ns: u64, node: NodeId, operation: Operation) {
@@ -279,8 +303,8 @@ impl Taping {
     }
 }
 
-fn request(RequestId { client, number }: RequestId) -> Request {
-    Request { client, number }
+fn request(RequestId { client, number }: RequestId, attempt: u16) -> Request {
+    Request { client, number, attempt }
 }
 
 impl<S: Subject> World<S> {
@@ -305,30 +329,37 @@ impl<S: Subject> World<S> {
     /// Wakes each client when the tape first has it ask for something.
     pub(super) fn schedule_taped_requests(&mut self) {
         for client in 0..self.clients.len() as u16 {
-            self.schedule_taped_request(client, 0);
+            self.schedule_taped_request(client);
         }
     }
 
-    fn schedule_taped_request(&mut self, client: u16, from: u32) {
-        let next = self.taping.as_ref().and_then(|taping| taping.next_request(client, from));
+    fn schedule_taped_request(&mut self, client: u16) {
+        let next = self.taping.as_ref().and_then(|taping| taping.next_request(client));
         if let Some((_, at_ns)) = next {
             self.queue.push(at_ns.max(self.now_ns), Event::ClientWakes { client });
         }
     }
 
-    /// A client asks for what the tape has next; what the seed has before it is drawn, and not asked for.
-    pub(super) fn taped_client_wakes(&mut self, client: u16) {
+    /// A client asks for what the tape has next: once more, if it still waits, or anew. Then what the seed has before it is
+    /// drawn, and not asked for; returned is how often the client has asked before, without being heard.
+    pub(super) fn taped_client_wakes(&mut self, client: u16) -> Option<u16> {
         let place = usize::from(client);
+        let Request { number, attempt, .. } = self.taping.as_mut()?.take_request(client)?;
+        self.schedule_taped_request(client);
         let asked = self.clients[place].requests();
-        let Some((number, _)) = self.taping.as_ref().and_then(|taping| taping.next_request(client, asked)) else {
-            return;
-        };
+        if number < asked {
+            let id = RequestId { client, number };
+            if let Some(command) = self.clients[place].once_more(id, u32::from(attempt) + 1) {
+                self.ask_again(id, command);
+            }
+            return None;
+        }
         for _ in asked..number {
             let id = self.clients[place].begin();
             let _ = self.draw_command(id);
             self.draw_thought(client);
         }
-        self.schedule_taped_request(client, number + 1);
+        Some(attempt)
     }
 
     /// What is drawn between two requests is drawn, though the tape decides.
