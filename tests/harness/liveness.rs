@@ -347,7 +347,7 @@ fn the_probe_asks_for_writes_and_every_node_of_the_core() {
     // The first is part of the heal itself.
     let asked: Vec<Request> = since_healed(&world).filter_map(ask).collect();
     assert!(asked.len() >= 7, "{asked:?}");
-    assert!(asked.iter().all(|request| request.says.contains("Write")), "{asked:?}");
+    assert!(asked.iter().all(|request| request.says.contains("Put")), "{asked:?}");
     for node in sim::NodeId::all(5) {
         assert!(asked.iter().any(|request| request.to == node), "{node}: {asked:?}");
     }

@@ -43,6 +43,7 @@ pub struct Settings {
     /// Whether clients also read without writing to the log.
     pub reads: bool,
     /// Whether clients have sessions, in which they repeat what they got no answer to, and append and compare too.
+    #[serde(default)]
     pub sessions: bool,
 }
 
