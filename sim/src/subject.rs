@@ -17,7 +17,30 @@ use crate::operation::Operation;
 /// One value is one running node. It is stepped with what happens to it and answers with what it wants done;
 /// what survives a crash is its [`Disk`], from which [`start`](Subject::start) makes it anew.
 ///
-/// A Raft that shows its state ([`observe`](Subject::observe)) gets every Raft checker.
+/// # What is checked
+///
+/// After every event, as much as the subject shows. Nothing of it is needed to run: panics, stops, refused messages,
+/// answers that were not asked for, runaways and runs that do not repeat themselves are noticed of any subject.
+///
+/// | A subject that has | is held to |
+/// |---|---|
+/// | [`invariant`](Subject::invariant), with [`HAS_INVARIANT`](Subject::HAS_INVARIANT) | what it says itself of all nodes and disks (checker `invariant`) |
+/// | [`decided`](Subject::decided), with [`SHOWS_DECIDED`](Subject::SHOWS_DECIDED) | validity, agreement and order of what is decided (`decided`), and what clients are told of it (`acknowledged`) |
+/// | [`observe`](Subject::observe) and [`log_entry`](Subject::log_entry) | every property of Figure 3 of the Raft paper, and what clients are told (`acknowledged`); a plan may have a healed phase (`liveness`) |
+/// | [`Disk::term_and_vote`], [`Disk::log_entry`] and the rest of [`Disk`] | what is committed is on a quorum of disks (`durability`), terms and votes outlive a crash |
+/// | [`promise`](Subject::promise) | nothing is promised that a crash could break (`promises`, `one_vote`, `election_quorum`) |
+/// | [`Observation::membership`], [`log_membership`](Subject::log_membership) | quorums of the configuration in force, and Raft's rules of changes (`membership`) |
+/// | [`Observation::snapshot_index`], [`snapshot_term`](Subject::snapshot_term), [`Observation::applied`] | snapshots that stand for what is committed (`snapshots`, `applied`) |
+/// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
+/// | [`access`](Subject::access) and [`read_value`](Subject::read_value), beside `observe` or `decided` | reads of what was there (`linearizable_reads`) |
+/// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
+///
+/// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and
+/// [`access`](Subject::access) stays [`Access::Other`]. Without `observe` nobody is known to lead: then clients are
+/// [`Closed`](crate::Clients::Closed), and no plan has a healed phase.
+///
+/// `sim/examples/token_ring.rs` is a small subject with an invariant, `examples/own-protocol` a crate with one that shows what it has
+/// decided, and `scenarios/src/raft_core_subject` a whole Raft.
 pub trait Subject: Sized {
     /// What an operator sets, the same on every node of a run. Part of the plan, so plain data.
     type Settings: Clone + Debug + Serialize + DeserializeOwned + Send + Sync + 'static;
@@ -41,6 +64,13 @@ pub trait Subject: Sized {
     /// Those of the [`FEATURES`](Subject::FEATURES) that are rare states worth reaching: reported with the
     /// [`Mark`](crate::Mark)s that every Raft has, and expected of very long campaigns only.
     const MARKS: &'static [&'static str] = &[];
+
+    /// Whether the subject has an [`invariant`](Subject::invariant) to be looked at.
+    const HAS_INVARIANT: bool = false;
+
+    /// Whether the subject shows what it has [`decided`](Subject::decided), and nothing else: it is not asked to
+    /// [`observe`](Subject::observe).
+    const SHOWS_DECIDED: bool = false;
 
     /// Whether a node promises to apply only what is on its own disk, beyond what Raft asks for.
     const APPLIES_ONLY_DURABLE: bool = false;
@@ -132,6 +162,26 @@ pub trait Subject: Sized {
     fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
         let _ = (from, to, message);
         None
+    }
+
+    /// What must hold at every moment, of all nodes at once (`None`: that one is down) and of what their disks hold. Looked at
+    /// after each step and each crash, where [`HAS_INVARIANT`](Subject::HAS_INVARIANT) says so.
+    ///
+    /// # Errors
+    /// What does not hold, with the nodes and the numbers: the run fails with it in the checker `invariant`.
+    fn invariant(nodes: &[Option<&Self>], disks: &[Self::Disk]) -> Result<(), String> {
+        let _ = (nodes, disks);
+        Ok(())
+    }
+
+    /// What the node has decided, from position `from` on, counted from 1: the [digest](Subject::command_digest) of the
+    /// command at each, [`LogEntry::NO_COMMAND`] where there is none. A node that decides out of order shows what has no
+    /// gap before it. One that starts again may show less than before, for as long as it has to learn it anew.
+    ///
+    /// Taken after each step from the last position shown before, where [`SHOWS_DECIDED`](Subject::SHOWS_DECIDED) says so.
+    fn decided(&self, from: u64) -> impl Iterator<Item = u64> {
+        let _ = from;
+        std::iter::empty()
     }
 
     /// What the Raft checkers may see. Taken after every step of the node; `None` for what is not a Raft.

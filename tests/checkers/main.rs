@@ -7,6 +7,7 @@ mod acknowledged;
 mod applied;
 mod commit_rule;
 mod configurations;
+mod decided;
 mod disks;
 mod durability;
 mod election_quorum;

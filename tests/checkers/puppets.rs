@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 
 use sim::linearizability::{Access, Outcome, Value};
 use sim::{
-    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
-    NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote,
-    TimedFault, run_plan,
+    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId, NodeSet,
+    Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote, TimedFault,
+    run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};

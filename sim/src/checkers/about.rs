@@ -48,6 +48,11 @@ pub const ALL: &[About] = &[
     },
     About { name: "linearizability", property: "one order explains all that clients were told, key by key" },
     About { name: "exactly_once", property: "a request that is repeated takes effect once, and gets the same answer" },
+    About {
+        name: "decided",
+        property: "what nodes decide was asked for, is the same everywhere, and is never taken back",
+    },
+    About { name: "invariant", property: "what the subject itself says of all its nodes and disks holds" },
     About { name: "runaway", property: "timers move on, and messages do not multiply without end" },
     About { name: "liveness", property: "a healed core leads, commits, answers everyone, and then stays as it is" },
     About { name: "honest_peers", property: "no server refuses what another sends" },

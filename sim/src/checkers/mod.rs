@@ -7,6 +7,7 @@ mod about;
 pub mod acknowledged;
 pub mod applied;
 pub mod commit_rule;
+pub mod decided;
 pub mod durability;
 pub mod election_quorum;
 pub mod election_safety;
@@ -28,6 +29,7 @@ pub mod state_machine_safety;
 pub use about::{ALL, About};
 use acknowledged::Acknowledged;
 use applied::Applied;
+use decided::Decided;
 use durability::Durability;
 use election_safety::ElectionSafety;
 use leader_completeness::LeaderCompleteness;
@@ -61,6 +63,7 @@ pub(crate) struct Checkers {
     acknowledged: Acknowledged,
     linearizable_reads: LinearizableReads,
     applied: Applied,
+    decided: Decided,
     /// The latest term that has had a leader.
     latest_led: u64,
     /// What was reached on the way.
@@ -106,6 +109,7 @@ impl Checkers {
             acknowledged: Acknowledged::default(),
             linearizable_reads: LinearizableReads::default(),
             applied: Applied::default(),
+            decided: Decided::default(),
             latest_led: 0,
             marks: MarkCounts::default(),
             makes_promises: false,
@@ -216,6 +220,7 @@ impl Checkers {
         view.seen = Observation::default();
         view.log.clear();
         view.progress_order = ProgressOrder::default();
+        self.decided.started(node);
         let Some(found) = subject.observe() else { return Ok(()) };
         view.found_snapshot = found.snapshot_index;
         self.memberships.started(node, found.membership);
@@ -234,6 +239,9 @@ impl Checkers {
         subject: &mut S,
         disks: &[S::Disk],
     ) -> Result<bool, Box<Violation>> {
+        if S::SHOWS_DECIDED {
+            return self.check_decided(node, subject);
+        }
         let Some(now) = subject.observe() else { return Ok(false) };
         if now.role == Role::Leader {
             self.check_progress(node, &now, &*subject)?;
@@ -300,6 +308,27 @@ impl Checkers {
         Ok(true)
     }
 
+    /// `node` shows what it has decided: from the last that it has shown, so that what is gone is noticed at once.
+    fn check_decided<S: Subject>(&mut self, node: NodeId, subject: &S) -> Result<bool, Box<Violation>> {
+        let before = self.decided.shown(node);
+        let from = before.max(1);
+        for &(digest, _) in self.decided.shows(node, from, subject.decided(from))? {
+            let entry = LogEntry { term: 0, digest };
+            let index = self.state_machine_safety.log().len() as u64 + 1;
+            self.state_machine_safety.committed(node, index, entry)?;
+            self.acknowledged.committed(entry)?;
+        }
+        let shown = self.decided.shown(node);
+        let seen = &mut self.views[node].seen;
+        (seen.commit_index, seen.applied_index) = (shown, shown);
+        Ok(shown != before)
+    }
+
+    /// `node` is about to go down, or the run is over: looks once more at all that it has decided.
+    pub(crate) fn audit_decided<S: Subject>(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        if S::SHOWS_DECIDED { self.decided.shows(node, 1, subject.decided(1)).map(|_| ()) } else { Ok(()) }
+    }
+
     fn check_votes<S: Subject>(
         &mut self,
         node: NodeId,
@@ -342,7 +371,8 @@ impl Checkers {
     }
 
     /// The log that `node` shows is the one that its changes have added up to.
-    pub(crate) fn audit<S: Subject>(&self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+    pub(crate) fn audit<S: Subject>(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        self.audit_decided(node, subject)?;
         let NodeView { log, seen, .. } = &self.views[node];
         self.memberships.audit(node, seen.snapshot_index, |index| subject.log_membership(index))?;
         let differs = |(index, entry): &(u64, &LogEntry)| subject.log_entry(*index) != Some(**entry);
@@ -554,7 +584,10 @@ impl Checkers {
     }
 
     /// A client asks for something that changes a key or does not.
-    pub(crate) fn invoked(&mut self, id: RequestId, digest: u64, is_write: bool) {
+    pub(crate) fn invoked<S: Subject>(&mut self, id: RequestId, digest: u64, is_write: bool) {
+        if S::SHOWS_DECIDED {
+            self.decided.asked(digest);
+        }
         self.acknowledged.invoked(id, digest, is_write);
     }
 

@@ -48,6 +48,24 @@ pub struct Nemesis {
 }
 
 impl Nemesis {
+    /// For any protocol: clusters of three or five, a few clients, and these faults; nothing is asked of an operator, and no
+    /// run has a healed phase, for which a protocol must show who leads.
+    #[must_use]
+    pub fn plain(faults: &[FaultClass]) -> Self {
+        Self {
+            nodes: vec![(3, 2), (5, 1)],
+            faults: faults.to_vec(),
+            message_kinds: 1,
+            operations: Vec::new(),
+            operations_ppm: 0,
+            heal_ppm: 0,
+            outside: Vec::new(),
+            duration: (10, 40),
+            clients: (1, 4),
+            quiet_ppm: 0,
+        }
+    }
+
     /// How many nodes the cluster of this run has.
     pub fn draw_nodes(&self, choice: &mut Choice) -> u8 {
         let total = self.nodes.iter().map(|(_, weight)| weight).sum();

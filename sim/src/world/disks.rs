@@ -130,7 +130,7 @@ impl<S: Subject> World<S> {
         let cut = writes.get(kept).filter(|_| self.plan.disk.tears);
         let torn = cut.and_then(|write| self.draw_damage(node, |_, choice| S::Disk::torn(write, choice)));
         if torn.is_some() {
-            host.has_torn_write = true;
+            self.hosts[place].has_torn_write = true;
             self.counts[FaultClass::TornWrite] += 1;
         }
         let torn_words = if torn.is_some() { ", and a part of the next" } else { "" };

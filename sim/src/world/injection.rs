@@ -203,7 +203,7 @@ impl<S: Subject> World<S> {
         host.incarnation += 1;
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
-        self.subjects[node.index()] = None;
+        let subject = self.subjects[node.index()].take();
         self.alarms.set(node, NEVER);
         if let Some(taping) = &mut self.taping {
             taping.crashed(node);
@@ -217,7 +217,11 @@ impl<S: Subject> World<S> {
             }
         }
         self.settle_writes(node)?;
-        self.settle_lies(node)
+        self.settle_lies(node)?;
+        if let Some(subject) = &subject {
+            self.checkers.audit_decided(node, &**subject)?;
+        }
+        self.check_invariant(None)
     }
 
     pub(super) fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {

@@ -41,7 +41,7 @@ use crate::faults::{FaultClass, FaultCounts};
 use crate::history::{History, Judgement, Stamp};
 use crate::marks::Mark;
 use crate::network::{Links, Passage};
-use crate::node::{NodeId, NodeSet};
+use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
 use crate::subject::{Disk, Input, Promise, RequestId, Response, Setup, Subject};
@@ -531,7 +531,22 @@ impl<S: Subject> World<S> {
             self.trace.fold(seen.term_and_vote.term ^ seen.commit_index << 20);
             self.trace.fold(seen.last_index << 2 ^ seen.role as u64);
         }
-        Ok(())
+        self.check_invariant(Some((node, subject)))
+    }
+
+    /// Lets the subject judge all of its nodes; `stepped` is out of the world just now.
+    fn check_invariant(&self, stepped: Option<(NodeId, &S)>) -> Result<(), Box<Violation>> {
+        if !S::HAS_INVARIANT {
+            return Ok(());
+        }
+        let mut nodes = [None; MAX_NODES];
+        for (node, subject) in nodes.iter_mut().zip(&self.subjects) {
+            *node = subject.as_deref();
+        }
+        if let Some((node, subject)) = stepped {
+            nodes[node.index()] = Some(subject);
+        }
+        S::invariant(&nodes[..self.subjects.len()], &self.disks).map_err(|detail| Violation::new("invariant", detail))
     }
 
     fn start(&mut self, node: NodeId) -> Result<(), Box<Violation>> {

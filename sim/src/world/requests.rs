@@ -118,7 +118,7 @@ impl<S: Subject> World<S> {
     pub(super) fn invoked(&mut self, id: RequestId, command: &S::Command) {
         let access = S::access(command);
         let is_write = access.is_some_and(|access| !access.is_read());
-        self.checkers.invoked(id, S::command_digest(command), is_write);
+        self.checkers.invoked::<S>(id, S::command_digest(command), is_write);
         self.history.invoked(id, access);
     }
 

@@ -236,13 +236,7 @@ impl Taping {
     }
 
     /// How long the answer of `node` travels, of which the seed says `drawn`.
-    pub(super) fn answer_ns(
-        &mut self,
-        node: NodeId,
-        id: RequestId,
-        drawn: Option<u64>,
-        median_ns: u64,
-    ) -> Option<u64> {
+    pub(super) fn answer_ns(&mut self, node: NodeId, id: RequestId, drawn: Option<u64>, median_ns: u64) -> Option<u64> {
         let otherwise = self.otherwise_ns(drawn, median_ns);
         let Some(step) = self.arrived.get_mut(&(node, id)).and_then(VecDeque::pop_front) else { return otherwise };
         let Cause::Request { attempt, .. } = self.script.steps[step].cause else { return otherwise };
