@@ -6,6 +6,7 @@
 //! 2. *Steps*: messages, deadlines and finished writes come in one by one; what a step wants done goes out as it is asked for.
 //! 3. *The invariant* speaks of all nodes and disks at once, and is looked at after every event: one node holds the token.
 //! 4. *A scenario*: a [`Nemesis`] draws a cluster and its faults from each seed, and [`sim::check`] runs seeds in a test.
+//!
 //! `Node<true>` is hasty: it passes the token on before its disk knows that it has. A few seeds find the crash in between.
 
 use sim::FaultClass::{Crash, CrashInWrite, Duplication, Loss, LostWrite, Partition, Pause, StaleReplay};

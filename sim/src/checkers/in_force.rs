@@ -40,7 +40,7 @@ impl Checkers {
     /// Changes whenever any node goes by another configuration, or more is committed: what is committed in the place of a
     /// configuration ends it.
     pub(crate) fn membership_changes(&self) -> u64 {
-        self.memberships.changes() + self.shown_changes + self.state_machine_safety.log().len() as u64
+        self.memberships.changes() + self.state_machine_safety.log().len() as u64
     }
 
     /// The configurations that count from now on, as the one who sees every log knows them: the last that is committed,

@@ -87,6 +87,11 @@ impl Memberships {
         self.changes
     }
 
+    /// A node goes by another configuration than before. That is news where no log holds any.
+    pub(crate) fn shows_another(&mut self) {
+        self.changes += u64::from(self.is_empty());
+    }
+
     /// `node` starts, or starts again, and goes by `shown`. Its log is still to be read.
     pub fn started(&mut self, node: NodeId, shown: Option<Membership>) {
         let place = &mut self.nodes[node.index()];

@@ -70,8 +70,6 @@ pub(crate) struct Checkers {
     marks: MarkCounts,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
-    /// How often a node has come to go by another configuration, where no log holds any.
-    shown_changes: u64,
 }
 
 /// A node as it was last seen.
@@ -113,7 +111,6 @@ impl Checkers {
             latest_led: 0,
             marks: MarkCounts::default(),
             makes_promises: false,
-            shown_changes: 0,
         }
     }
 
@@ -273,7 +270,7 @@ impl Checkers {
             let is_other = before.membership != now.membership;
             if is_other {
                 self.views[node].progress_order.configured(membership);
-                self.shown_changes += u64::from(self.memberships.is_empty());
+                self.memberships.shows_another();
             }
             if stands || is_other || self.memberships.is_unchecked(node) {
                 self.check_membership::<S>(node, membership, stands)?;
