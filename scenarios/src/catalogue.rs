@@ -121,7 +121,7 @@ fn drawn() -> Vec<Family> {
                     Ambush,
                 ]),
                 duration: (15, 30),
-                clients: (4, 12),
+                clients: (20, 48),
                 quiet_ppm: 0,
                 ..usual()
             },
@@ -264,8 +264,8 @@ fn usual() -> Nemesis {
         heal_ppm: 875_000,
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
-        clients: (1, 6),
-        quiet_ppm: 400_000,
+        clients: (2, 10),
+        quiet_ppm: 250_000,
     }
 }
 

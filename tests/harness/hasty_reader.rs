@@ -6,7 +6,7 @@ use sim::{Choice, Input, Outputs, Response, Setup, Subject};
 use tests::{PassedOn, handed_in, seen_as_within};
 
 /// Who answers at once: the leader as far as it knows, or any server. `LATER` is the same some versions later: with a type
-/// of message more, in front of the others, and with draws of its own that it did not make before.
+/// of message more, in front of the others.
 #[derive(Clone, Debug)]
 pub(crate) struct HastyReader<const ANY_SERVER: bool, const LATER: bool = false> {
     raft: RaftCore,
@@ -32,10 +32,7 @@ impl<const ANY_SERVER: bool, const LATER: bool> Subject for HastyReader<ANY_SERV
     const NAME: &'static str = "raft-core that answers views from its own map";
     const MESSAGE_KINDS: &'static [&'static str] = if LATER { &ONE_KIND_MORE } else { RaftCore::MESSAGE_KINDS };
 
-    fn start(mut setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
-        if LATER {
-            setup.jitter.below(3);
-        }
+    fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
         Ok(Self { raft: RaftCore::start(setup, disk)? })
     }
 
