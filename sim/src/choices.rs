@@ -73,13 +73,13 @@ impl Choice {
         Self { stream, small_by: 0 }
     }
 
-    /// How far it has come: what [`from_place`](Self::from_place) goes back to.
+    /// How far it has come: what [`at_place`](Self::at_place) goes back to.
     pub(crate) fn place(&self) -> u64 {
         self.stream.get_word_pos() as u64
     }
 
     /// The same choice, to go on from `place`.
-    pub(crate) fn from_place(&self, place: u64) -> Self {
+    pub(crate) fn at_place(&self, place: u64) -> Self {
         let mut choice = self.clone();
         choice.stream.set_word_pos(place.into());
         choice

@@ -171,7 +171,7 @@ fn scripted<S: Subject>(tries: &mut Tries<'_, S>, found: &Found<S::Settings>) ->
     let mut candidates = Vec::new();
     let whole = |plan: &Plan<S::Settings>| {
         let (plan, script) = found.script.keep(plan, |_| true);
-        Candidate::of(plan, &script)
+        Candidate::of(&plan, &script)
     };
     if found.failure.kind != FailureKind::Liveness {
         candidates.push(whole(&Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() }));
@@ -200,7 +200,7 @@ fn simpler<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) 
                 None => break,
             },
         }
-        let simpler = Candidate::of(plan, &found.script_before_heal());
+        let simpler = Candidate::of(&plan, &found.script_before_heal());
         found = tries.first(vec![simpler]).unwrap_or(found);
     }
     found

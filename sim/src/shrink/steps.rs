@@ -61,7 +61,7 @@ pub(super) fn fewer_nodes<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found
         node -= 1;
         let script = found.script_before_heal();
         if let Some((plan, script)) = script.without_node(&found.plan, NodeId(node)) {
-            found = tries.first(vec![Candidate::of(plan, &script)]).unwrap_or(found);
+            found = tries.first(vec![Candidate::of(&plan, &script)]).unwrap_or(found);
         }
     }
     found
@@ -97,7 +97,7 @@ fn without<Settings: Clone>(
     is_gone: impl Fn(usize) -> bool,
 ) -> Candidate<Settings> {
     let (plan, script) = script.keep(plan, |number| !is_gone(number));
-    Candidate::of(plan, &script)
+    Candidate::of(&plan, &script)
 }
 
 /// What a run does beyond its script may make it longer: then nothing is gained.

@@ -72,6 +72,6 @@ fn retimed<S: Subject>(
     let (plan, script) = found.script_before_heal().retimed(&found.plan, moved);
     let last_ns = found.script.steps.last().filter(|_| found.plan.heal.is_none()).map_or(0, |step| step.at_ns + 1);
     let duration_ns = moved(found.plan.duration_ns.max(last_ns));
-    let shorter = tries.first(vec![Candidate::of(Plan { duration_ns: duration_ns.max(1), ..plan }, &script)])?;
+    let shorter = tries.first(vec![Candidate::of(&Plan { duration_ns: duration_ns.max(1), ..plan }, &script)])?;
     (shorter.before_heal() <= found.before_heal()).then_some(shorter)
 }

@@ -57,11 +57,11 @@ impl<Settings> Candidate<Settings> {
         Self { plan, decisions }
     }
 
-    pub(super) fn of(plan: Plan<Settings>, script: &Script) -> Self
+    pub(super) fn of(plan: &Plan<Settings>, script: &Script) -> Self
     where
         Settings: Clone,
     {
-        let (plan, script) = script.in_order(&plan);
+        let (plan, script) = script.in_order(plan);
         Self { decisions: script.decisions(&plan), plan }
     }
 }

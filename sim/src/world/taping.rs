@@ -192,7 +192,7 @@ impl Taping {
         if let Some(step) = self.step() {
             step.damages.push((node, place));
         }
-        drawn.from_place(place)
+        drawn.at_place(place)
     }
 
     /// No write of `node` is under way any more.
