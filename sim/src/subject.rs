@@ -32,11 +32,11 @@ use crate::operation::Operation;
 /// | [`Observation::membership`], [`log_membership`](Subject::log_membership) | quorums of the configuration in force, and Raft's rules of changes (`membership`) |
 /// | [`Observation::snapshot_index`], [`snapshot_term`](Subject::snapshot_term), [`Observation::applied`] | snapshots that stand for what is committed (`snapshots`, `applied`) |
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
-/// | [`access`](Subject::access) and [`read_value`](Subject::read_value), beside `observe` or `decided` | reads of what was there (`linearizable_reads`) |
+/// | [`access`](Subject::access) and [`outcome`](Subject::outcome), beside `observe` or `decided` | reads of what was there (`linearizable_reads`, `linearizability`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
 ///
 /// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and
-/// [`access`](Subject::access) stays [`Access::Other`]. Without `observe` nobody is known to lead: then clients are
+/// [`access`](Subject::access) stays `None`. Without `observe` nobody is known to lead: then clients are
 /// [`Closed`](crate::Clients::Closed), and no plan has a healed phase.
 ///
 /// `sim/examples/token_ring.rs` is a small subject with an invariant, `examples/own-protocol` a crate with one that shows what it has
