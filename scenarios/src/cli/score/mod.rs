@@ -47,15 +47,21 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     let bugs = zoo::read(&args.bugs_dir.clone().unwrap_or_else(|| source.join("tests/bugs")), &args.bugs)?;
     let before = args.against.as_deref().map(report::read).transpose()?;
     args.engine.engine()?;
-    let mut options = vec!["--scenario".to_owned(), args.scenario.clone()];
-    options.extend(args.engine.options().split_whitespace().map(str::to_owned));
-    let trial = Trial { seeds: args.seeds.clone(), budget_events: args.budget_events, enough: args.enough, options };
+    let options = args.engine.options().split_whitespace().map(str::to_owned).collect();
+    let (scenario, subject) = (args.scenario.clone(), None);
+    let (seeds, budget_events, enough) = (args.seeds.clone(), args.budget_events, args.enough);
+    let trial = Trial { seeds, budget_events, enough, subject, scenario, options };
     let jobs = args.jobs.map_or_else(super::processors, usize::from);
     tell("building the code without any bug");
     let workshop = Workshop::new(&source)?;
     let sound = workshop.sound()?;
     let control = std::thread::scope(|threads| {
-        let control = threads.spawn(|| trial.of(&sound));
+        let controls = controls(&trial, &bugs);
+        let control = threads.spawn(move || {
+            let mut all = Outcome::default();
+            controls.iter().try_for_each(|trial| trial.of(&sound).map(|outcome| all.add(outcome)))?;
+            Ok::<_, String>(all)
+        });
         let scored = score_all(&workshop, bugs, &trial, jobs);
         let control = control.join().map_err(|_| "the control run panicked".to_owned())??;
         Ok::<_, String>((control, scored?))
@@ -79,6 +85,17 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::from(if is_well { exit::CLEAN } else { MISSED }))
 }
 
+/// The trials that the bugs are put through, each once: what is found without any bug is no detection.
+fn controls(trial: &Trial, bugs: &[Bug]) -> Vec<Trial> {
+    let mut controls = Vec::new();
+    for control in bugs.iter().map(|bug| trial.for_bug(&bug.header)) {
+        if !controls.contains(&control) {
+            controls.push(control);
+        }
+    }
+    controls
+}
+
 /// One bug is built after the other, and meanwhile those that are built are tried.
 fn score_all(workshop: &Workshop, bugs: Vec<Bug>, trial: &Trial, jobs: usize) -> Result<Vec<Scored>, String> {
     let count = bugs.len();
@@ -93,7 +110,8 @@ fn score_all(workshop: &Workshop, bugs: Vec<Bug>, trial: &Trial, jobs: usize) ->
                     let next = built.lock().map_or(None, |built| built.recv().ok());
                     let Some((bug, program, building)) = next else { return };
                     let started = Instant::now();
-                    let verdict = trial.of(&program).map_or_else(Verdict::NoAnswer, Verdict::Tried);
+                    let outcome = trial.for_bug(&bug.header).of(&program);
+                    let verdict = outcome.map_or_else(Verdict::NoAnswer, Verdict::Tried);
                     let scored = Scored { bug, verdict, took: building + started.elapsed() };
                     if tell_all.send(scored).is_err() {
                         return;

@@ -10,17 +10,22 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::zoo::Header;
+
 /// A bug may make the code turn in circles: who does not answer by then never will.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// What each program is put through.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trial {
     pub(super) seeds: Range<u64>,
     /// No further seed is begun after this many events.
     pub(super) budget_events: u64,
     /// Nor after this many failing ones: they tell enough.
     pub(super) enough: u64,
+    /// The subject, where it is not the usual one.
+    pub(super) subject: Option<String>,
+    pub(super) scenario: String,
     /// What else `fuzz` is told.
     pub(super) options: Vec<String>,
 }
@@ -64,6 +69,14 @@ struct Fuzzed {
 }
 
 impl Trial {
+    /// The trial of a bug that says which subject has it, or which scenario brings it out.
+    pub(super) fn for_bug(&self, header: &Header) -> Self {
+        let mut trial = self.clone();
+        trial.subject = header.subject.clone().or(trial.subject);
+        trial.scenario = header.scenario.clone().unwrap_or(trial.scenario);
+        trial
+    }
+
     /// Puts `program` through it.
     pub(super) fn of(&self, program: &Path) -> Result<Outcome, String> {
         let mut fuzz = self.command(program, "fuzz");
@@ -89,7 +102,10 @@ impl Trial {
     /// One thread: where a trial stops must not depend on how many there are.
     fn command(&self, program: &Path, verb: &str) -> Command {
         let mut command = Command::new(program);
-        command.args([verb, "--json", "--jobs", "1"]).args(&self.options);
+        command.args([verb, "--json", "--jobs", "1", "--scenario", &self.scenario]).args(&self.options);
+        if let Some(subject) = &self.subject {
+            command.args(["--subject", subject]);
+        }
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RAFT_SIM_")) {
             command.env_remove(name);
         }
@@ -131,6 +147,13 @@ fn answer(command: &mut Command, longest: Duration) -> Result<Vec<u8>, String> {
 }
 
 impl Outcome {
+    /// Takes in what another trial of the same code showed.
+    pub(super) fn add(&mut self, other: Self) {
+        self.runs += other.runs;
+        self.events += other.events;
+        self.detections.extend(other.detections);
+    }
+
     pub(super) fn is_detected(&self) -> bool {
         !self.detections.is_empty()
     }

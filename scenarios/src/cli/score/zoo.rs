@@ -23,6 +23,10 @@ pub(super) struct Header {
     pub(super) cost: Option<Cost>,
     /// The steps of the shortest run that a model checker found for it.
     pub(super) depth: Option<u64>,
+    /// The subject that has it, where it is not the usual one.
+    pub(super) subject: Option<String>,
+    /// The scenario that brings it out, where the usual one cannot.
+    pub(super) scenario: Option<String>,
 }
 
 /// How hard a bug is held to be to find.
@@ -79,6 +83,8 @@ impl Header {
                 "what" => value.clone_into(&mut header.what),
                 "cost" => header.cost = Some(Cost::parse(value).ok_or_else(|| wrong("easy, medium or hard"))?),
                 "depth" => header.depth = Some(value.parse().map_err(|_| wrong("a number of steps"))?),
+                "subject" => header.subject = Some(value.to_owned()),
+                "scenario" => header.scenario = Some(value.to_owned()),
                 // Who found it, what it breaks and what it takes are for people.
                 _ => {}
             }
@@ -120,9 +126,15 @@ mod tests {
 
     #[test]
     fn a_header_ends_where_the_patch_begins() {
-        let text = "what: counts twice\ncost: hard\ndepth: 14\ndiff --git a/x b/x\nwhat: not this\n";
+        let text = "what: counts twice\ncost: hard\ndepth: 14\nsubject: kvstore\ndiff --git a/x b/x\nwhat: not this\n";
         let header = Header::parse(text);
-        let expected = Header { what: "counts twice".to_owned(), cost: Some(Cost::Hard), depth: Some(14) };
+        let expected = Header {
+            what: "counts twice".to_owned(),
+            cost: Some(Cost::Hard),
+            depth: Some(14),
+            subject: Some("kvstore".to_owned()),
+            scenario: None,
+        };
         assert_eq!(header, Ok(expected));
         assert_eq!(Header::parse("--- a/x\n+++ b/x\n"), Ok(Header::default()));
     }
