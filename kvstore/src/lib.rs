@@ -43,4 +43,4 @@ pub use bytes::Bytes;
 pub use codec::{Malformed, checksum};
 pub use command::{Command, Condition, LONGEST_KEY, LONGEST_VALUE, Operation, Stamp};
 pub use machine::StateMachine;
-pub use raft_codec::{MESSAGE_KINDS, decode_message, encode_message};
+pub use raft_codec::{decode_message, encode_message};

@@ -253,24 +253,9 @@ impl Coded for AppendOutcome {
     }
 }
 
-/// The names of the kinds of messages, by the byte that each begins with.
-pub const MESSAGE_KINDS: &[&str] = &[
-    "PreVote",
-    "PreVoteReply",
-    "RequestVote",
-    "RequestVoteReply",
-    "AppendEntries",
-    "AppendEntriesReply",
-    "InstallSnapshot",
-    "InstallSnapshotReply",
-    "TimeoutNow",
-    "ReadIndex",
-    "ReadIndexReply",
-    "LogLost",
-];
-
 macro_rules! messages {
     ($($number:literal $kind:ident),*) => {
+        // It begins with its `Message::kind`, so that a message need not be read to see what it is.
         impl Coded for Message<Bytes> {
             fn encode(&self, bytes: &mut Vec<u8>) {
                 match self {

@@ -86,7 +86,9 @@ fn command() -> impl Strategy<Value = Command> {
 proptest! {
     #[test]
     fn messages_come_back(message in message()) {
-        prop_assert_eq!(decode_message(&encode_message(&message)), Ok(message));
+        let bytes = encode_message(&message);
+        prop_assert_eq!(bytes[0], message.kind());
+        prop_assert_eq!(decode_message(&bytes), Ok(message));
     }
 
     #[test]

@@ -37,6 +37,41 @@ pub enum Message<P> {
 }
 
 impl<P> Message<P> {
+    /// The names of the kinds of messages, by their [`kind`](Self::kind).
+    pub const KINDS: &'static [&'static str] = &[
+        "PreVote",
+        "PreVoteReply",
+        "RequestVote",
+        "RequestVoteReply",
+        "AppendEntries",
+        "AppendEntriesReply",
+        "InstallSnapshot",
+        "InstallSnapshotReply",
+        "TimeoutNow",
+        "ReadIndex",
+        "ReadIndexReply",
+        "LogLost",
+    ];
+
+    /// Which kind of message it is: a place in [`KINDS`](Self::KINDS).
+    #[must_use]
+    pub fn kind(&self) -> u8 {
+        match self {
+            Self::PreVote(_) => 0,
+            Self::PreVoteReply(_) => 1,
+            Self::RequestVote(_) => 2,
+            Self::RequestVoteReply(_) => 3,
+            Self::AppendEntries(_) => 4,
+            Self::AppendEntriesReply(_) => 5,
+            Self::InstallSnapshot(_) => 6,
+            Self::InstallSnapshotReply(_) => 7,
+            Self::TimeoutNow(_) => 8,
+            Self::ReadIndex(_) => 9,
+            Self::ReadIndexReply(_) => 10,
+            Self::LogLost(_) => 11,
+        }
+    }
+
     /// The term the message speaks of: the one the sender is in, but for a pre-vote, which is about the next.
     #[must_use]
     pub fn term(&self) -> Term {

@@ -10,21 +10,20 @@ use std::sync::Arc;
 
 use kvstore::replica::{Clock, Found, Input as ReplicaInput, Outcome, Output, Query, Replica, Request, SnapshotPolicy};
 use kvstore::storage::{Batch, FileName, FileOperation, MemoryFiles, recover};
-use kvstore::{
-    Answer, Bytes, MESSAGE_KINDS, Operation as Verb, Stamp, StateMachine, checksum, decode_message, encode_message,
-};
-use raft_core::{AppendOutcome, LogIndex, LogPosition, Message, Payload, RoleName, Time};
+use kvstore::{Answer, Bytes, Operation as Verb, Stamp, StateMachine, checksum, decode_message, encode_message};
+use raft_core::{LogIndex, LogPosition, Message, Payload, Time};
 use sim::linearizability::{self, Access};
 use sim::{
     AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
-    RequestId, Response, Role, Setup, Subject,
+    RequestId, Response, Setup, Subject,
 };
 
 pub use self::command::{Asked, Wish};
 use self::disk::identify;
 pub use self::disk::{ByteDisk, Write};
 use crate::raft_core_subject::{
-    Settings, changes_between, core_id, describe_message, membership, read_mode, sim_id, term_and_vote,
+    Settings, changes_between, core_id, describe_message, membership, promise_in, read_mode, sim_id, sim_role,
+    term_and_vote,
 };
 
 /// Room for a few dozen batches: segments are begun and dropped all the time.
@@ -90,7 +89,7 @@ impl Subject for Kvstore {
     type Disk = ByteDisk;
 
     const NAME: &'static str = "kvstore";
-    const MESSAGE_KINDS: &'static [&'static str] = MESSAGE_KINDS;
+    const MESSAGE_KINDS: &'static [&'static str] = Message::<Bytes>::KINDS;
     const FEATURES: &'static [&'static str] = Feature::NAMES;
     const APPLIES_ONLY_DURABLE: bool = true;
     const ONLY_MEMBERS_CAMPAIGN: bool = true;
@@ -191,23 +190,11 @@ impl Subject for Kvstore {
 
     fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
         // The others promise nothing, and need not be read.
-        match MESSAGE_KINDS.get(usize::from(Self::message_kind(message))) {
+        match Self::MESSAGE_KINDS.get(usize::from(Self::message_kind(message))) {
             Some(&("RequestVote" | "RequestVoteReply" | "AppendEntriesReply")) => {}
             _ => return None,
         }
-        match decode_message(message).ok()? {
-            Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
-            Message::RequestVoteReply(reply) => {
-                reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
-            }
-            Message::AppendEntriesReply(reply) => match reply.outcome {
-                AppendOutcome::Accepted { match_index } => {
-                    Some(Promise::Log { term: reply.term.0, index: match_index.0 })
-                }
-                AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
-            },
-            _ => None,
-        }
+        promise_in(from, to, &decode_message(message).ok()?)
     }
 
     fn observe(&mut self) -> Option<Observation> {
@@ -215,11 +202,7 @@ impl Subject for Kvstore {
         let raft = self.replica.raft();
         Some(Observation {
             term_and_vote: term_and_vote(raft.term(), raft.voted_for()),
-            role: match raft.role() {
-                RoleName::Follower | RoleName::PreCandidate => Role::Follower,
-                RoleName::Candidate => Role::Candidate,
-                RoleName::Leader => Role::Leader,
-            },
+            role: sim_role(raft.role()),
             commit_index: raft.commit_index().0,
             applied_index: raft.last_applied().0,
             applied: Some(AppliedDigest::from_bits(self.replica.machine().history())),

@@ -1,7 +1,7 @@
 //! The names of one side in the words of the other.
 
-use raft_core::{ProposalId, ReadId};
-use sim::{NodeId, RequestId};
+use raft_core::{ProposalId, ReadId, RoleName};
+use sim::{NodeId, RequestId, Role};
 
 /// The simulator counts nodes from 0; here ids start at 1.
 pub(crate) fn core_id(node: NodeId) -> raft_core::NodeId {
@@ -10,6 +10,15 @@ pub(crate) fn core_id(node: NodeId) -> raft_core::NodeId {
 
 pub(crate) fn sim_id(node: raft_core::NodeId) -> NodeId {
     NodeId((node.0 - 1) as u8)
+}
+
+/// Who asks for pre-votes claims nothing yet.
+pub(crate) fn sim_role(role: RoleName) -> Role {
+    match role {
+        RoleName::Follower | RoleName::PreCandidate => Role::Follower,
+        RoleName::Candidate => Role::Candidate,
+        RoleName::Leader => Role::Leader,
+    }
 }
 
 pub(super) fn proposal_id(id: RequestId) -> ProposalId {

@@ -1,10 +1,10 @@
 //! `raft-core` under the simulator, with the key-value map on top.
 
-mod describe;
 mod disk;
 mod explored;
 mod features;
 mod ids;
+mod messages;
 mod plans;
 mod settings;
 mod snapshot;
@@ -13,23 +13,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use raft_core::{
-    AppendOutcome, Effect, FatalError, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload,
-    Persist, ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite,
-    Time,
+    Effect, FatalError, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload, Persist,
+    ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite, Time,
 };
 use sim::linearizability::{Access, Outcome};
 use sim::{
     AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
-    RequestId, Response, Role, Setup, Subject,
+    RequestId, Response, Setup, Subject,
 };
 
-pub(crate) use self::describe::describe_message;
 use self::disk::identify;
 pub(crate) use self::disk::term_and_vote;
 pub use self::disk::{RaftDisk, Write};
 use self::features::Feature;
 use self::ids::{OPERATION, proposal_id, read_id, request_id};
-pub(crate) use self::ids::{core_id, sim_id};
+pub(crate) use self::ids::{core_id, sim_id, sim_role};
+pub(crate) use self::messages::{describe_message, promise_in};
 pub(crate) use self::plans::snapshot_catch_up_ns;
 pub use self::settings::Settings;
 use self::snapshot::{Shelf, TakenSnapshot};
@@ -84,20 +83,7 @@ impl Subject for RaftCore {
     type Disk = RaftDisk;
 
     const NAME: &'static str = "raft-core";
-    const MESSAGE_KINDS: &'static [&'static str] = &[
-        "PreVote",
-        "PreVoteReply",
-        "RequestVote",
-        "RequestVoteReply",
-        "AppendEntries",
-        "AppendEntriesReply",
-        "InstallSnapshot",
-        "InstallSnapshotReply",
-        "TimeoutNow",
-        "ReadIndex",
-        "ReadIndexReply",
-        "LogLost",
-    ];
+    const MESSAGE_KINDS: &'static [&'static str] = Message::<Command>::KINDS;
     const FEATURES: &'static [&'static str] = Feature::NAMES;
     const MARKS: &'static [&'static str] = Feature::MARKS;
     const APPLIES_ONLY_DURABLE: bool = true;
@@ -172,20 +158,7 @@ impl Subject for RaftCore {
     }
 
     fn message_kind(message: &Self::Message) -> u8 {
-        match message {
-            Message::PreVote(_) => 0,
-            Message::PreVoteReply(_) => 1,
-            Message::RequestVote(_) => 2,
-            Message::RequestVoteReply(_) => 3,
-            Message::AppendEntries(_) => 4,
-            Message::AppendEntriesReply(_) => 5,
-            Message::InstallSnapshot(_) => 6,
-            Message::InstallSnapshotReply(_) => 7,
-            Message::TimeoutNow(_) => 8,
-            Message::ReadIndex(_) => 9,
-            Message::ReadIndexReply(_) => 10,
-            Message::LogLost(_) => 11,
-        }
+        message.kind()
     }
 
     fn draw_command(settings: &Settings, client: u16, number: u32, choice: &mut Choice) -> Command {
@@ -224,29 +197,13 @@ impl Subject for RaftCore {
     }
 
     fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
-        match message {
-            Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
-            Message::RequestVoteReply(reply) => {
-                reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
-            }
-            Message::AppendEntriesReply(reply) => match reply.outcome {
-                AppendOutcome::Accepted { match_index } => {
-                    Some(Promise::Log { term: reply.term.0, index: match_index.0 })
-                }
-                AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
-            },
-            _ => None,
-        }
+        promise_in(from, to, message)
     }
 
     fn observe(&mut self) -> Option<Observation> {
         Some(Observation {
             term_and_vote: term_and_vote(self.raft.term(), self.raft.voted_for()),
-            role: match self.raft.role() {
-                RoleName::Follower | RoleName::PreCandidate => Role::Follower,
-                RoleName::Candidate => Role::Candidate,
-                RoleName::Leader => Role::Leader,
-            },
+            role: sim_role(self.raft.role()),
             commit_index: self.raft.commit_index().0,
             applied_index: self.raft.last_applied().0,
             applied: Some(self.applied),

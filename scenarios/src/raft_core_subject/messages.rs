@@ -1,6 +1,22 @@
-//! Messages in a few words, for timelines.
+//! What a message promises, and what it says in a few words.
 
 use raft_core::{AppendOutcome, LogPosition, Message};
+use sim::{NodeId, Promise};
+
+/// What the sender may not take back, even in a crash.
+pub(crate) fn promise_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> Option<Promise> {
+    match message {
+        Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
+        Message::RequestVoteReply(reply) => {
+            reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
+        }
+        Message::AppendEntriesReply(reply) => match reply.outcome {
+            AppendOutcome::Accepted { match_index } => Some(Promise::Log { term: reply.term.0, index: match_index.0 }),
+            AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
+        },
+        _ => None,
+    }
+}
 
 pub(crate) fn describe_message<P>(message: &Message<P>) -> String {
     match message {
