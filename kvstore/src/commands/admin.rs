@@ -3,11 +3,14 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::Subcommand;
 
 use super::{Problem, addresses};
+
+/// Before the servers are asked again who leads.
+const PAUSE: Duration = Duration::from_millis(100);
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -20,6 +23,9 @@ pub(super) struct Args {
     /// The cluster's secret, where it has one
     #[arg(long, value_name = "FILE", global = true)]
     secret_file: Option<PathBuf>,
+    /// How long to look for a leader, in seconds
+    #[arg(long, value_name = "S", default_value_t = 10, global = true)]
+    wait: u64,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -82,20 +88,44 @@ pub(super) fn run(args: &Args) -> Result<(), Problem> {
         Verb::Transfer { id } => format!("/transfer/{id}"),
         Verb::Status | Verb::Snapshot => return ask_all(&addresses, &args.verb, ask),
     };
+    let text = insist(Duration::from_secs(args.wait), || {
+        ask_the_leader(&addresses, |address| ask(address, &format!("POST {target}")))
+    })?;
+    println!("{text}");
+    Ok(())
+}
+
+/// An election may be under way.
+#[expect(clippy::disallowed_methods, reason = "a real operator")]
+fn insist(wait: Duration, mut ask: impl FnMut() -> Result<String, Refused>) -> Result<String, Problem> {
+    let until = Instant::now() + wait;
+    loop {
+        match ask() {
+            Err(Refused::NobodyLeads(_)) if Instant::now() < until => std::thread::sleep(PAUSE),
+            Err(Refused::NobodyLeads(problem) | Refused::ByTheLeader(problem)) => return Err(Problem::Failed(problem)),
+            Ok(text) => return Ok(text),
+        }
+    }
+}
+
+enum Refused {
+    /// Nothing has happened, as far as those say that answered.
+    NobodyLeads(String),
+    ByTheLeader(String),
+}
+
+/// Whoever leads takes it. One that leads no more when it is asked says so.
+fn ask_the_leader(addresses: &[String], ask: impl Fn(&str) -> std::io::Result<Reply>) -> Result<String, Refused> {
     let mut problem = "no server answered".to_owned();
-    // Whoever leads takes it. One that leads no more when it is asked says so, and nothing has happened.
-    for address in addresses.iter().chain(&addresses) {
-        match ask(address, &format!("POST {target}")) {
-            Ok(Reply(200, text)) => {
-                println!("{}", text.trim_end());
-                return Ok(());
-            }
+    for address in addresses {
+        match ask(address) {
+            Ok(Reply(200, text)) => return Ok(text.trim_end().to_owned()),
             Ok(Reply(421 | 503, text)) => problem = format!("{address}: {}", text.trim_end()),
-            Ok(Reply(_, text)) => return Err(Problem::Failed(format!("{address}: {}", text.trim_end()))),
+            Ok(Reply(_, text)) => return Err(Refused::ByTheLeader(format!("{address}: {}", text.trim_end()))),
             Err(error) => problem = format!("{address}: {error}"),
         }
     }
-    Err(Problem::Failed(problem))
+    Err(Refused::NobodyLeads(problem))
 }
 
 fn ask_all(
