@@ -98,8 +98,9 @@ impl<Command: Clone> Client<Command> {
     }
 
     /// Whether the request `id` is waited for, may be repeated, and was before: nobody knows what became of the first.
-    pub(crate) fn is_in_doubt(&self, id: RequestId) -> bool {
-        self.waiting_for == Some(id) && self.attempts > 1 && self.repeatable.is_some()
+    /// `asks_again`: it was or will be, whatever this client remembers.
+    pub(crate) fn is_in_doubt(&self, id: RequestId, asks_again: bool) -> bool {
+        self.waiting_for == Some(id) && (self.attempts > 1 || asks_again) && self.repeatable.is_some()
     }
 
     /// Whom to ask for a value: whoever, now and then.

@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
 use crate::plan::Plan;
 
 /// The core must have settled within so many longest election timeouts, beside what is under way when the faults end and
@@ -60,19 +59,15 @@ pub enum Outside {
 
 impl Heal {
     /// How long after the faults the core of `plan`, in which a node lacks up to `missing` entries, must have settled.
-    pub(crate) fn bound_ns<Settings>(&self, plan: &Plan<Settings>, missing: u64) -> u64 {
+    /// `slowed_by_ns` is the most that a slow disk has added to a write.
+    pub(crate) fn bound_ns<Settings>(&self, plan: &Plan<Settings>, slowed_by_ns: u64, missing: u64) -> u64 {
         let (latency_ns, write_ns) = (plan.network.latency_ns.1, plan.disk.write_ns.1);
         // A clock that loses time makes its node's timeouts longer. No plan has one that loses half of it.
         let slowest_ppm = plan.clock_drift_ppm.iter().map(|drift_ppm| 1_000_000 + i64::from(*drift_ppm)).min();
         let slowest_ppm = slowest_ppm.unwrap_or(1_000_000).clamp(500_000, 1_000_000) as u64;
         let longest_ns = self.election_timeout_ns.1 * 1_000 / (slowest_ppm / 1_000);
-        let slow_disk_ns = plan.faults.iter().map(|timed| match timed.fault {
-            Fault::SlowDisk { extra_ns, .. } => extra_ns,
-            _ => 0,
-        });
         let tail_ns = plan.links.iter().map(|link| link.tail_ns.max(link.latency_ns.1)).max().unwrap_or(0);
-        let under_way_ns =
-            latency_ns.max(tail_ns) + plan.network.reordering_ns + write_ns + slow_disk_ns.max().unwrap_or(0);
+        let under_way_ns = latency_ns.max(tail_ns) + plan.network.reordering_ns + write_ns + slowed_by_ns;
         let resent_ns = (2 * latency_ns + write_ns).saturating_mul(ROUND_TRIPS_PER_ENTRY * missing);
         (SETTLES_WITHIN * longest_ns)
             .saturating_add(under_way_ns)

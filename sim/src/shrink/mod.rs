@@ -12,6 +12,7 @@ mod tries;
 
 use std::sync::Arc;
 
+use self::script::Script;
 use self::tries::{Candidate, Found, Tries};
 use crate::engine::Engine;
 use crate::failure::{Failure, FailureKind};
@@ -19,7 +20,7 @@ use crate::plan::{Plan, PlanError};
 use crate::run;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
-use crate::tape::{CLEAN, Decisions, Otherwise, Tape};
+use crate::tape::{CLEAN, Decisions, Jitter, Otherwise, Tape};
 
 /// How to shrink, and for how long.
 #[derive(Clone, Copy)]
@@ -169,21 +170,23 @@ fn cut<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found
 /// The same run by its script alone, if that is enough.
 fn scripted<S: Subject>(tries: &mut Tries<'_, S>, found: &Found<S::Settings>) -> Option<Found<S::Settings>> {
     let mut candidates = Vec::new();
-    let whole = |plan: &Plan<S::Settings>| {
+    let whole = |plan: &Plan<S::Settings>, jitter: Jitter| {
         let (plan, script) = found.script.keep(plan, |_| true);
-        Candidate::of(&plan, &script)
+        Candidate::of(&plan, &Script { jitter, ..script })
     };
     if found.failure.kind != FailureKind::Liveness {
-        candidates.push(whole(&Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() }));
+        let plan = Plan { duration_ns: found.ends_ns(), heal: None, ..found.plan.clone() };
+        candidates.extend([Jitter::Least, found.decisions.jitter].map(|jitter| whole(&plan, jitter)));
     }
-    candidates.push(whole(&found.plan));
+    candidates.push(whole(&found.plan, found.decisions.jitter));
     tries.first(candidates)
 }
 
 /// The plan without what the run does not need.
 fn simpler<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) -> Found<S::Settings> {
     type Simplify<Settings> = fn(&mut Plan<Settings>);
-    let simplest: [Simplify<S::Settings>; 5] = [
+    let simplest: [Simplify<S::Settings>; 6] = [
+        |plan| plan.links.clear(),
         |plan| plan.network = plan.network.calm(),
         |plan| plan.clock_drift_ppm.fill(0),
         |plan| plan.disk.tears = false,

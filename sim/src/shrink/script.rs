@@ -8,7 +8,7 @@ use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::{Operation, TimedOperation};
 use crate::plan::{LONGEST_NS, Plan};
 use crate::subject::RequestId;
-use crate::tape::{Decisions, Key, Message, Otherwise, Request};
+use crate::tape::{Decisions, Jitter, Key, Message, Otherwise, Request};
 
 /// All that made a node do something, and every fault, in the order in which it happened.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,6 +16,8 @@ pub(crate) struct Script {
     pub(crate) steps: Vec<Step>,
     /// How many of them came before the faults ended, where they did.
     pub(crate) until_healed: Option<usize>,
+    /// What nodes drew for themselves.
+    pub(crate) jitter: Jitter,
 }
 
 /// Something happened, most often to a node.
@@ -115,7 +117,7 @@ impl Script {
         if self.until_healed.is_some() && plan.heal.is_some() {
             until_healed = until_healed.or(Some(steps.len()));
         }
-        let script = Self { steps, until_healed };
+        let script = Self { steps, until_healed, jitter: self.jitter };
         (script.planned(plan), script)
     }
 
@@ -138,7 +140,8 @@ impl Script {
             faults: faults.collect(),
             operations: operations.collect(),
             engine: Engine::Time,
-            links: Vec::new(),
+            // The script says how long messages travel, as long as the faults last.
+            links: if plan.heal.is_some() { plan.links.clone() } else { Vec::new() },
             ..plan.clone()
         }
     }
@@ -185,6 +188,13 @@ impl Script {
         plan.nodes = plan.nodes.checked_sub(1).filter(|nodes| *nodes > 0)?;
         plan.members = others(plan.members);
         plan.clock_drift_ppm.remove(gone.index());
+        if !plan.links.is_empty() {
+            let nodes = usize::from(plan.nodes) + 1;
+            let mut pair = 0..;
+            plan.links.retain(|_| {
+                pair.next().is_none_or(|pair| pair / nodes != gone.index() && pair % nodes != gone.index())
+            });
+        }
         Some((script.planned(&plan), script))
     }
 
@@ -271,7 +281,8 @@ impl Script {
         let mut numbers: Vec<(Vec<u32>, u32)> = Vec::with_capacity(self.steps.len());
         let next = |count: &mut u32| std::mem::replace(count, *count + 1);
         let median_ns = plan.disk.write_ns.0.midpoint(plan.disk.write_ns.1);
-        for step in &self.steps {
+        let healed_from = self.until_healed.filter(|_| plan.heal.is_some()).unwrap_or(self.steps.len());
+        for (place, step) in self.steps.iter().enumerate() {
             let node = step.node;
             match step.cause {
                 Cause::Timer => {
@@ -301,6 +312,11 @@ impl Script {
                 }
                 Cause::Operation(_) | Cause::Fault(_) | Cause::End { .. } => {}
             }
+            // What the healed phase does is its seed's, but for what was on its way when it began.
+            if place >= healed_from {
+                numbers.push((Vec::new(), 0));
+                continue;
+            }
             let count = |&(to, kind): &(NodeId, u8)| next(links.entry((node, to, kind)).or_default());
             numbers.push((step.sent.iter().map(count).collect(), writes[node.index()]));
             for write_ns in &step.writes_ns {
@@ -315,6 +331,6 @@ impl Script {
         }
         // What takes as long as most need not be said.
         values.retain(|key, value| !matches!(key, Key::Disk { .. }) || *value != median_ns);
-        Decisions { otherwise: Otherwise::Nothing, values }
+        Decisions { otherwise: Otherwise::Nothing, jitter: self.jitter, values }
     }
 }

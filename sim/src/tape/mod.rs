@@ -37,11 +37,25 @@ pub enum Otherwise {
     Nothing,
 }
 
+/// What a protocol draws for itself, such as how long it waits before it campaigns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Jitter {
+    /// What the seed says.
+    #[default]
+    Seed,
+    /// Numbers next to 0, so that no deadline is due later than a tape has it noticed, however often something is drawn.
+    /// Only for runs without a healed phase, in which two candidates would meet for ever.
+    Least,
+}
+
 /// The decisions of a run that are not left to its seed.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Decisions {
     /// What becomes of all others.
     pub otherwise: Otherwise,
+    /// What nodes draw for themselves.
+    pub jitter: Jitter,
     /// What each of these is.
     pub values: BTreeMap<Key, u64>,
 }
@@ -71,6 +85,8 @@ struct Written<Settings> {
     seed: String,
     expects: String,
     otherwise: Otherwise,
+    #[serde(default)]
+    jitter: Option<Jitter>,
     decisions: InOrder,
     plan: Plan<Settings>,
 }
@@ -167,6 +183,14 @@ impl<Settings> Tape<Settings> {
         let written: Written<Settings> = parse(json)?;
         let seed = parse_seed(&written.seed).map_err(|problem| TapeError(format!("seed: {problem}")))?;
         written.plan.validate().map_err(|problem| TapeError::of_plan(&problem))?;
+        let is_scripted = written.otherwise == Otherwise::Nothing && written.plan.heal.is_none();
+        // The first tapes do not say.
+        let jitter = written.jitter.unwrap_or(if is_scripted { Jitter::Least } else { Jitter::Seed });
+        if jitter == Jitter::Least && written.plan.heal.is_some() {
+            return wrong(
+                "jitter: \"least\" is for runs without a healed phase, and plan.heal says there is one".to_owned(),
+            );
+        }
         let mut values = BTreeMap::new();
         for (text, value) in written.decisions.0 {
             let key = Key::parse(&text, S::MESSAGE_KINDS).and_then(|key| {
@@ -186,7 +210,7 @@ impl<Settings> Tape<Settings> {
             seed,
             expects: written.expects,
             plan: written.plan,
-            decisions: Decisions { otherwise: written.otherwise, values },
+            decisions: Decisions { otherwise: written.otherwise, jitter, values },
         })
     }
 
@@ -204,6 +228,7 @@ impl<Settings> Tape<Settings> {
             seed: format!("{:#x}", self.seed),
             expects: self.expects.clone(),
             otherwise: self.decisions.otherwise,
+            jitter: Some(self.decisions.jitter),
             decisions: InOrder(decisions.map(|(key, value)| (key.in_words(S::MESSAGE_KINDS), *value)).collect()),
             plan: self.plan.clone(),
         };

@@ -10,6 +10,7 @@ use crate::faults::FaultClass;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::Operation;
 use crate::subject::{Disk, Input, Subject};
+use crate::trace::{Source, What};
 
 impl<S: Subject> World<S> {
     // ---- Machines ----
@@ -55,6 +56,8 @@ impl<S: Subject> World<S> {
         if self.is_healed() {
             return Ok(());
         }
+        let ends = || What::FaultEnds { number: fault, says: format!("CrashTogether {{ nodes: {{{node}}} }}") };
+        self.trace.note(self.now_ns, Some(node), Source::Fault(fault), ends);
         if let Some(taping) = &mut self.taping {
             taping.fault_ends(self.now_ns, fault, Some(node));
         }

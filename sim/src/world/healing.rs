@@ -53,6 +53,7 @@ impl<S: Subject> World<S> {
         self.trace.note(self.now_ns, None, Source::Plan, || What::Heals);
         if let Some(taping) = &mut self.taping {
             taping.heals();
+            self.gather_moment();
         }
         self.links.heal_all();
         self.release_held();
@@ -66,7 +67,8 @@ impl<S: Subject> World<S> {
         let tempo_ns = heal.election_timeout_ns.1;
         // A node that never lets time run back stands still until its clock has caught up.
         let lag_ns = self.members(core).map(|node| self.clocks[node.index()].lag_ns(self.now_ns)).max().unwrap_or(0);
-        let bound_ns = heal.bound_ns(&self.plan, self.missing_entries(core)).saturating_add(2 * lag_ns);
+        let bound_ns =
+            heal.bound_ns(&self.plan, self.slowed_by_ns, self.missing_entries(core)).saturating_add(2 * lag_ns);
         let deadline_ns = self.now_ns.saturating_add(bound_ns);
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));

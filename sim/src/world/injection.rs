@@ -98,6 +98,7 @@ impl<S: Subject> World<S> {
                 for node in self.members(nodes) {
                     self.hosts[node.index()].slow = Some((extra_ns, self.now_ns.saturating_add(for_ns)));
                 }
+                self.slowed_by_ns = self.slowed_by_ns.max(extra_ns);
                 return Ok(());
             }
         };
@@ -271,7 +272,7 @@ impl<S: Subject> World<S> {
         if let Some(deadline_ns) = self.subjects[place].as_deref().and_then(S::deadline_ns) {
             let mut alarm_ns = self.clocks[place].world_ns(deadline_ns).max(self.now_ns);
             if let Some(taping) = &self.taping {
-                alarm_ns = taping.alarm_ns(node, alarm_ns);
+                alarm_ns = taping.alarm_ns(node, self.now_ns, alarm_ns);
             }
             self.alarms.set(node, alarm_ns);
             self.trace.leads_to(Source::Alarm(node));

@@ -94,6 +94,8 @@ pub struct World<S: Subject> {
     /// The faults of the plan, each as it strikes.
     faults: Vec<Fault>,
     ambushes: Ambushes,
+    /// The longest time that a disk which was made slow has taken more.
+    slowed_by_ns: u64,
     atlas: Atlas,
     /// What a node has promised in the step under way.
     promises: Vec<Promise>,
@@ -173,6 +175,7 @@ impl<S: Subject> World<S> {
             by_priority: ByPriority::new(plan.engine, nodes, choices),
             faults: plan.faults.iter().map(|timed| timed.fault).collect(),
             ambushes: Ambushes::default(),
+            slowed_by_ns: 0,
             is_explored: false,
             atlas: Atlas::default(),
             promises: Vec::new(),
@@ -382,6 +385,7 @@ impl<S: Subject> World<S> {
         self.trace.note(at_ns, Some(sleeper), Source::Alarm(sleeper), || What::Timer);
         if let Some(taping) = &mut self.taping {
             taping.noticed(at_ns, sleeper);
+            return self.taped_wake_up(sleeper);
         }
         self.step_node(sleeper, Input::DeadlineReached)
     }
@@ -517,7 +521,7 @@ impl<S: Subject> World<S> {
         // A deadline that is reached already is due now, not in the past.
         let mut alarm_ns = alarm_ns.max(self.now_ns);
         if let Some(taping) = &self.taping {
-            alarm_ns = taping.alarm_ns(node, alarm_ns);
+            alarm_ns = taping.alarm_ns(node, self.now_ns, alarm_ns);
         }
         let is_new_alarm = self.alarms.set(node, alarm_ns);
         let is_watched = self.trace.is_recording() || self.ambushes.watch_leaders();

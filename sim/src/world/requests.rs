@@ -57,7 +57,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Whether clients ask when a tape says so, and at no other time.
-    fn has_taped_requests(&self) -> bool {
+    pub(super) fn has_taped_requests(&self) -> bool {
         self.taping.as_ref().is_some_and(|taping| taping.has_all_requests())
     }
 
@@ -193,6 +193,7 @@ impl<S: Subject> World<S> {
         let RequestId { client, number } = id;
         let answer = || What::Answer { client, number, says: format!("{response:?}") };
         self.trace.note(self.now_ns, None, Source::Answered(id), answer);
+        let asks_again = self.taping.as_ref().is_some_and(|taping| taping.asks_again(id));
         let client = &mut self.clients[usize::from(id.client)];
         let leader = match response {
             Response::Done { .. } => client.leader(),
@@ -200,7 +201,7 @@ impl<S: Subject> World<S> {
             Response::NoEffect => None,
         };
         // Refused this time, and perhaps not before.
-        if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id) {
+        if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id, asks_again) {
             client.hears_of(leader);
             if !self.has_taped_requests() {
                 let (attempt, patience_ns) =

@@ -11,14 +11,23 @@ use super::World;
 use super::event::Event;
 use super::host::NEVER;
 use crate::choices::{Choice, Choices};
+use crate::failure::Violation;
 use crate::fault::Fault;
 use crate::network::Arrivals;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::Operation;
 use crate::plan::{Clients, DiskPlan, Plan, PlanError};
 use crate::shrink::script::{Cause, Script, Step};
-use crate::subject::{RequestId, Subject};
-use crate::tape::{Decisions, Key, Message, Otherwise, Request};
+use crate::subject::{Input, RequestId, Subject};
+use crate::tape::{Decisions, Jitter, Key, Message, Otherwise, Request};
+
+/// A clock that drifts rounds, and rounds otherwise where all happens a nanosecond later. A deadline that a tape names is
+/// noticed when it says, though it be due so much later.
+const ROUNDING_NS: u64 = 4;
+
+/// What arrives so soon after the faults have ended arrived in the moment when they did, in that order: a tape has no two
+/// events at one instant.
+const MOMENT_NS: u64 = 1_000;
 
 /// A run by a tape, and what it has done so far.
 #[derive(Clone, Debug)]
@@ -51,13 +60,13 @@ pub(super) struct Taping {
 impl Taping {
     fn new(decisions: Arc<Decisions>) -> Self {
         Self {
+            script: Script { jitter: decisions.jitter, ..Script::default() },
             decisions,
             timers: [0; MAX_NODES],
             writes: [0; MAX_NODES],
             crashes: [0; MAX_NODES],
             damages: [0; MAX_NODES],
             links: BTreeMap::new(),
-            script: Script::default(),
             is_in_step: false,
             letters: BTreeMap::new(),
             writing: std::array::from_fn(|_| VecDeque::new()),
@@ -86,12 +95,13 @@ impl Taping {
         if self.is_in_step { self.script.steps.last_mut() } else { None }
     }
 
-    /// When the next deadline of `node` is noticed that is due at `due_ns`.
-    pub(super) fn alarm_ns(&self, node: NodeId, due_ns: u64) -> u64 {
+    /// When the next deadline of `node` is noticed that is due at `due_ns`, now or later.
+    pub(super) fn alarm_ns(&self, node: NodeId, now_ns: u64, due_ns: u64) -> u64 {
         let key = Key::Timer { node, number: self.timers[node.index()] };
         match self.value(key) {
             _ if self.is_healed => due_ns,
-            Some(not_before_ns) => due_ns.max(not_before_ns),
+            Some(not_before_ns) if due_ns <= not_before_ns.saturating_add(ROUNDING_NS) => not_before_ns.max(now_ns),
+            Some(_) => due_ns,
             None if self.is_nothing_else() => NEVER,
             None => due_ns,
         }
@@ -130,8 +140,12 @@ impl Taping {
 
     /// A message that the step under way has sent last lies there in the mail.
     pub(super) fn posted(&mut self, place: u32) {
-        if let (true, Some(step)) = (self.is_in_step, self.script.steps.last()) {
-            self.letters.insert(place, (self.script.steps.len() - 1, step.sent.len() - 1));
+        match self.script.steps.last() {
+            Some(step) if self.is_in_step => {
+                self.letters.insert(place, (self.script.steps.len() - 1, step.sent.len() - 1));
+            }
+            // The message that lay there before was never delivered.
+            _ => drop(self.letters.remove(&place)),
         }
     }
 
@@ -215,6 +229,11 @@ impl Taping {
         let (request, _) = self.next_request(client)?;
         self.asked.insert(client, request);
         Some(request)
+    }
+
+    /// Whether the tape has the same request once more: attempts that come to nobody it does not name.
+    pub(super) fn asks_again(&self, id: RequestId) -> bool {
+        self.next_request(id.client).is_some_and(|(next, _)| next.number == id.number)
     }
 
     /// Whether clients ask for what the tape has, and for nothing else.
@@ -308,8 +327,7 @@ impl<S: Subject> World<S> {
     /// Where the plan makes no sense.
     pub fn taped(plan: Plan<S::Settings>, seed: u64, decisions: Arc<Decisions>) -> Result<Self, PlanError> {
         let mut choices = Choices::new(seed);
-        // In the healed phase timers must differ by more than a little: two candidates would meet for ever.
-        if decisions.otherwise == Otherwise::Nothing && plan.heal.is_none() {
+        if decisions.jitter == Jitter::Least {
             choices = choices.with_small_jitter();
         }
         Self::with_choices(plan, choices, Some(Box::new(Taping::new(decisions))))
@@ -360,6 +378,38 @@ impl<S: Subject> World<S> {
     pub(super) fn draw_thought(&mut self, client: u16) {
         if let Clients::Closed { think_ns, .. } = self.plan.clients {
             let _ = self.clients[usize::from(client)].choice.within(think_ns);
+        }
+    }
+
+    /// A node notices its deadline, which its clock may be about to reach only.
+    pub(super) fn taped_wake_up(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        let Some(mut subject) = self.subjects[node.index()].take() else { return Ok(()) };
+        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
+        let due_ns = subject.deadline_ns().unwrap_or(local_ns).min(local_ns + 2 * ROUNDING_NS);
+        let result = self.drive(node, &mut subject, |subject, asking| {
+            subject.step(local_ns.max(due_ns), Input::DeadlineReached, asking);
+            true
+        });
+        self.subjects[node.index()] = Some(subject);
+        result.map(|_| ())
+    }
+
+    /// The faults end: what was held up by them comes in this moment, before all that comes of their end.
+    pub(super) fn gather_moment(&mut self) {
+        if !self.has_taped_requests() {
+            return;
+        }
+        let now_ns = self.now_ns;
+        let mut waiting = Vec::with_capacity(self.queue.len());
+        self.queue.drain(|at_ns, event| waiting.push((at_ns, event)));
+        for (at_ns, event) in waiting {
+            let stalled_until_ns = match &event {
+                Event::Written { node, .. } => self.hosts[node.index()].stalled_until_ns,
+                _ => 0,
+            };
+            // A write on a disk that is stalled is done when the disk gets well.
+            let moved_ns = if at_ns < now_ns + MOMENT_NS { stalled_until_ns.max(now_ns) } else { at_ns };
+            self.queue.push(moved_ns, event);
         }
     }
 
