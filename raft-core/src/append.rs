@@ -6,16 +6,18 @@ use rand_chacha::rand_core::Rng;
 
 use crate::command::Command;
 use crate::effect::{Effect, FatalError};
-use crate::entry::{Entry, Payload};
+use crate::entry::{Entries, Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::message::{AppendEntries, AppendEntriesReply, AppendOutcome, Message};
 use crate::raft::{Raft, Role};
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[inline(never)]
     pub(crate) fn receive_append_entries(
         &mut self,
         from: NodeId,
-        append: AppendEntries<P>,
+        // Lent, for it is large: its entries are taken out of it.
+        append: &mut AppendEntries<P>,
         effects: &mut Vec<Effect<P>>,
     ) {
         if append.term < self.term {
@@ -31,7 +33,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             self.send_append_reply(from, append.round, outcome, effects);
             return;
         }
-        let AppendEntries { leader_commit, .. } = append;
+        let leader_commit = append.leader_commit;
         let is_heartbeat = append.entries.is_empty();
         let last_new = LogIndex(append.prev.index.0 + append.entries.len() as u64);
         if let Err(error) = self.store_missing(append, effects) {
@@ -76,7 +78,8 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// Stores the entries that the log lacks. An entry that contradicts a new one goes, with all that
     /// follow it; entries that are merely not mentioned stay, since the append may be an old one (§5.3).
-    fn store_missing(&mut self, append: AppendEntries<P>, effects: &mut Vec<Effect<P>>) -> Result<(), FatalError> {
+    #[inline(never)]
+    fn store_missing(&mut self, append: &mut AppendEntries<P>, effects: &mut Vec<Effect<P>>) -> Result<(), FatalError> {
         let position = |offset: usize| LogPosition {
             index: LogIndex(append.prev.index.0 + 1 + offset as u64),
             term: append.entries[offset].term,
@@ -88,7 +91,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         if first <= self.commit_index {
             return Err(FatalError::CommittedEntryConflict { index: first });
         }
-        let missing = append.entries.without_first(offset);
+        let missing = core::mem::replace(&mut append.entries, Entries::empty()).without_first(offset);
         let is_about_members = |entry: &Entry<P>| matches!(entry.payload, Payload::Membership(_));
         let changes_membership = self.membership_index() >= first || missing.iter().any(is_about_members);
         let membership_before = changes_membership.then(|| self.membership().clone());

@@ -35,13 +35,19 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Hands out what is committed and on this node's own disk, so that no state machine is ever ahead of the log.
+    #[inline]
     pub(crate) fn apply_committed(&mut self, effects: &mut Vec<Effect<P>>) {
         let last = self.commit_index.min(self.durability.index());
         if last > self.last_applied {
-            effects.push(Effect::Apply { first: self.last_applied.next(), last });
-            self.last_applied = last;
-            self.settle_proposals(last, effects);
-            self.serve_reads(effects);
+            self.apply_up_to(last, effects);
         }
+    }
+
+    #[inline(never)]
+    fn apply_up_to(&mut self, last: LogIndex, effects: &mut Vec<Effect<P>>) {
+        effects.push(Effect::Apply { first: self.last_applied.next(), last });
+        self.last_applied = last;
+        self.settle_proposals(last, effects);
+        self.serve_reads(effects);
     }
 }

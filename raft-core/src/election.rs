@@ -16,6 +16,7 @@ use crate::time::Time;
 
 impl<P: Command, R: Rng> Raft<P, R> {
     /// Nobody has led for an election timeout (§5.2).
+    #[cold]
     pub(crate) fn election_timeout_elapsed(&mut self, effects: &mut Vec<Effect<P>>) {
         if !self.may_campaign() {
             // Who does not vote waits to hear from whoever leads.
@@ -45,6 +46,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Begins a term, with a vote for itself.
+    #[cold]
     pub(crate) fn stand_for_election(&mut self, is_transfer: bool, effects: &mut Vec<Effect<P>>) {
         self.term = self.term.next();
         self.voted_for = Some(self.config.id);
@@ -56,6 +58,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// The leader hands its place over: no need to wait, nor to ask around first (dissertation §3.10).
+    #[cold]
     pub(crate) fn receive_timeout_now(&mut self, request: TimeoutNow, effects: &mut Vec<Effect<P>>) {
         let is_current = request.term == self.term && self.term < Term::LIMIT;
         let can_take_over = match self.role {
@@ -69,6 +72,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// The candidate's own vote is durable: count it, and ask the others for theirs.
+    #[cold]
     pub(crate) fn open_the_polls(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Candidate(Candidate { is_transfer, .. }) = self.role else { return };
         let (term, last, priority) = (self.term, self.log.last_position(), self.config.priority);
@@ -108,6 +112,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         last.is_up_to_date_with(own) && (yields || last != own)
     }
 
+    #[cold]
     pub(crate) fn receive_request_vote(&mut self, from: NodeId, request: RequestVote, effects: &mut Vec<Effect<P>>) {
         let is_free = self.voted_for.is_none_or(|candidate| candidate == from);
         let is_current = request.term == self.term;
@@ -145,11 +150,13 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     fn send_vote(&self, to: NodeId, granted: bool, effects: &mut Vec<Effect<P>>) {
         let reply = RequestVoteReply { term: self.term, granted };
         effects.push(Effect::Send { to, message: Message::RequestVoteReply(reply) });
     }
 
+    #[cold]
     pub(crate) fn receive_request_vote_reply(
         &mut self,
         from: NodeId,
@@ -191,6 +198,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Takes up a later term: whatever role this node had is over (§5.1).
+    #[cold]
     pub(crate) fn adopt_term(&mut self, term: Term, effects: &mut Vec<Effect<P>>) {
         self.term = term;
         self.voted_for = None;
@@ -203,6 +211,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Follows `leader`, or nobody yet, in the current term.
+    #[cold]
     pub(crate) fn become_follower(&mut self, leader: Option<NodeId>, effects: &mut Vec<Effect<P>>) {
         let deadline = match &self.role {
             Role::Follower(Follower { deadline, .. })

@@ -193,6 +193,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// A leader that no quorum hears, or whose own disk hangs, makes room for another: its clients could only wait.
+    #[cold]
     fn review_leadership(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let patience = self.config.longest_election_timeout;

@@ -17,6 +17,7 @@ use crate::raft::{Raft, Role};
 
 impl<P: Command, R: Rng> Raft<P, R> {
     /// The follower refused an append that left after it had acknowledged what the append builds on.
+    #[cold]
     pub(crate) fn follower_lost_log(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let follower = &mut leader.followers[place];
@@ -27,6 +28,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// The leader has proof against this node.
+    #[cold]
     pub(crate) fn receive_log_lost(&mut self, notice: LogLost, effects: &mut Vec<Effect<P>>) {
         let durable = self.durability.index();
         if notice.term == self.term && notice.acknowledged > durable.max(self.log.base().index) {

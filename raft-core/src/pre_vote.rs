@@ -28,6 +28,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.count_pre_vote(self.config.id, true, effects);
     }
 
+    #[cold]
     pub(crate) fn receive_pre_vote(&mut self, from: NodeId, request: PreVote, effects: &mut Vec<Effect<P>>) {
         let granted = request.term > self.term
             && self.finds_up_to_date(request.last, request.priority)
@@ -42,6 +43,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn receive_pre_vote_reply(&mut self, from: NodeId, reply: PreVoteReply, effects: &mut Vec<Effect<P>>) {
         let is_answer = if reply.granted { reply.term == self.term.next() } else { reply.term <= self.term };
         if is_answer {

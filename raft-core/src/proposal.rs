@@ -65,6 +65,7 @@ impl OpenProposals {
 }
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[inline(never)]
     pub(crate) fn propose(&mut self, id: ProposalId, command: P, effects: &mut Vec<Effect<P>>) {
         let entry = Entry { term: self.term, payload: Payload::Command(command) };
         if let Some(reason) = self.refusal(&entry) {

@@ -29,6 +29,8 @@ use crate::time::{Span, Time};
 /// One Raft server, without clock, network or disk: see the [crate's front page](crate) for its driver.
 ///
 /// `P` is the command type; `R` draws the election timeouts.
+// What happens now and then is marked `#[cold]` in these files, and the ways of appends and of their answers stand apart
+// from each other: whatever the compiler put into one function with them, every step would keep room for.
 #[derive(Clone, Debug)]
 pub struct Raft<P, R = ChaCha8Rng> {
     pub(crate) config: Settings,
@@ -202,7 +204,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             Input::DeadlineReached => self.deadline_reached(effects),
         }
         self.check_invariants(effects);
-        if !self.is_stopped {
+        if self.unsaved.is_any() && !self.is_stopped {
             self.persist_unsaved(effects);
         }
         Ok(())
@@ -224,7 +226,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
             Message::PreVoteReply(reply) => self.receive_pre_vote_reply(from, reply, effects),
             Message::RequestVote(request) => self.receive_request_vote(from, request, effects),
             Message::RequestVoteReply(reply) => self.receive_request_vote_reply(from, reply, effects),
-            Message::AppendEntries(append) => self.receive_append_entries(from, append, effects),
+            Message::AppendEntries(mut append) => self.receive_append_entries(from, &mut append, effects),
             Message::AppendEntriesReply(reply) => self.receive_append_entries_reply(from, reply, effects),
             Message::InstallSnapshot(part) => self.receive_install_snapshot(from, part, effects),
             Message::InstallSnapshotReply(reply) => self.receive_install_snapshot_reply(from, reply, effects),
@@ -235,6 +237,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[inline(never)]
     fn deadline_reached(&mut self, effects: &mut Vec<Effect<P>>) {
         self.give_up_forwarded_reads(effects);
         match &self.role {
@@ -250,16 +253,21 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// A write completed: everything that was withheld is judged again, against the state of now.
+    #[inline(never)]
     fn persisted(&mut self, sequence: Sequence, effects: &mut Vec<Effect<P>>) {
         if !self.durability.completed(sequence) {
             return;
         }
-        self.restore_installed_snapshot(effects);
+        if self.installing.is_some() {
+            self.restore_installed_snapshot(effects);
+        }
         self.apply_committed(effects);
         match &self.role {
             Role::Follower(_) => {
                 self.send_owed_vote(effects);
-                self.acknowledge_staged_snapshot(effects);
+                if self.staged.is_some() {
+                    self.acknowledge_staged_snapshot(effects);
+                }
                 self.send_owed_append_reply(effects);
             }
             Role::Candidate(candidate) => {
@@ -283,15 +291,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Asks for one write of all that this step changed.
+    #[inline(never)]
     fn persist_unsaved(&mut self, effects: &mut Vec<Effect<P>>) {
-        if self.unsaved.is_any() {
-            let now = TermAndVote { term: self.term, voted_for: self.voted_for };
-            let sequence = self.durability.submit(now, self.log.last_index(), self.now);
-            let term_and_vote = core::mem::take(&mut self.unsaved.term_and_vote).then_some(now);
-            let snapshot = self.unsaved.snapshot.take();
-            let log = self.unsaved.log.take();
-            effects.push(Effect::Persist(Persist { sequence, term_and_vote, snapshot, log }));
-        }
+        let now = TermAndVote { term: self.term, voted_for: self.voted_for };
+        let sequence = self.durability.submit(now, self.log.last_index(), self.now);
+        let term_and_vote = core::mem::take(&mut self.unsaved.term_and_vote).then_some(now);
+        let snapshot = self.unsaved.snapshot.take();
+        let log = self.unsaved.log.take();
+        effects.push(Effect::Persist(Persist { sequence, term_and_vote, snapshot, log }));
     }
 
     /// The chains that all indexes obey. Broken, the node stops before it acts on nonsense.
@@ -307,6 +314,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn stop(&mut self, error: FatalError, effects: &mut Vec<Effect<P>>) {
         self.is_stopped = true;
         effects.push(Effect::Fatal(error));

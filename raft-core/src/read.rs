@@ -105,6 +105,7 @@ impl<P, R> Raft<P, R> {
 }
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[cold]
     pub(crate) fn read(&mut self, id: ReadId, mode: ReadMode, effects: &mut Vec<Effect<P>>) {
         let may_use_lease = mode == ReadMode::Lease;
         let leader = self.leader();
@@ -164,10 +165,15 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// A follower has answered a round, or the quorum is another one.
     pub(crate) fn vouch_for_reads(&mut self, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(leader) = &mut self.role else { return };
-        if leader.reads.0.is_empty() {
-            return;
+        let Role::Leader(leader) = &self.role else { return };
+        if !leader.reads.0.is_empty() {
+            self.vouch_for_waiting_reads(effects);
         }
+    }
+
+    #[cold]
+    fn vouch_for_waiting_reads(&mut self, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &mut self.role else { return };
         let answered = leader.answered_round();
         loop {
             let Role::Leader(leader) = &mut self.role else { return };
@@ -199,9 +205,13 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// The state machine has got further: reads that waited for it end.
     pub(crate) fn serve_reads(&mut self, effects: &mut Vec<Effect<P>>) {
-        if self.reads.ready.is_empty() && self.reads.forwarded.is_empty() {
-            return;
+        if !self.reads.ready.is_empty() || !self.reads.forwarded.is_empty() {
+            self.serve_waiting_reads(effects);
         }
+    }
+
+    #[cold]
+    fn serve_waiting_reads(&mut self, effects: &mut Vec<Effect<P>>) {
         let applied = self.last_applied;
         while let Some((id, index)) = self.reads.ready.pop_front_if(|(_, index)| *index <= applied) {
             effects.push(Effect::ReadOutcome { id, outcome: ReadOutcome::Ready { index } });
@@ -227,6 +237,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         effects.push(Effect::Send { to: leader, message: Message::ReadIndex(question) });
     }
 
+    #[cold]
     pub(crate) fn receive_read_index(&mut self, from: NodeId, question: ReadIndex, effects: &mut Vec<Effect<P>>) {
         // Asked of another leader, or of one that leads no more: the follower gives up by itself.
         if question.term == self.term {
@@ -235,6 +246,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn receive_read_index_reply(&mut self, answer: ReadIndexReply, effects: &mut Vec<Effect<P>>) {
         if let Some(read) = self.reads.forwarded.iter_mut().find(|read| read.number == answer.number) {
             read.index.get_or_insert(answer.index);

@@ -16,6 +16,7 @@ use crate::progress::Progress;
 use crate::raft::{Raft, Role};
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[cold]
     pub(crate) fn change_membership(&mut self, id: ProposalId, changes: &[MemberChange], effects: &mut Vec<Effect<P>>) {
         match self.next_membership(changes) {
             Ok(next) => {
@@ -48,6 +49,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// A configuration is in force from the moment that it is in the log (dissertation §4.1).
+    #[cold]
     fn append_membership(&mut self, membership: Arc<Membership>, effects: &mut Vec<Effect<P>>) -> LogIndex {
         let index = self.append_own(Payload::Membership(membership.clone()));
         self.memberships.push(index, membership);
@@ -61,6 +63,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Takes note of the memberships in the log from `first` on.
+    #[cold]
     pub(crate) fn find_memberships(&mut self, first: LogIndex) {
         let entries = self.log.slice(first..=self.log.last_index());
         for (index, entry) in (first.0..).map(LogIndex).zip(entries) {
@@ -70,12 +73,14 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn announce_membership(&self, effects: &mut Vec<Effect<P>>) {
         let (index, membership) = self.memberships.latest();
         effects.push(Effect::MembershipChanged { index, membership: membership.clone() });
     }
 
     /// Makes the leader's list of followers that of the membership in force.
+    #[cold]
     pub(crate) fn align_followers(&mut self) {
         let last_index = self.log.last_index();
         let Role::Leader(leader) = &mut self.role else { return };
@@ -115,6 +120,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// This leader is a voter no more, and the entry that says so is committed: its work is done (§4.2.2).
+    #[cold]
     fn leave_office(&mut self, effects: &mut Vec<Effect<P>>) {
         // The others learn that it is committed, and one of them need not wait for a timeout.
         self.heartbeat(true, effects);
@@ -167,6 +173,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// Lets servers go that have been removed: those that know, and those that have had time enough to learn of it.
+    #[cold]
     pub(crate) fn dismiss_removed(&mut self, effects: &mut Vec<Effect<P>>) {
         let commit_index = self.commit_index;
         let patience = self.config.longest_election_timeout;

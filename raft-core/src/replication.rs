@@ -24,7 +24,17 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[inline]
     pub(crate) fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
+        let Role::Leader(leader) = &self.role else { return };
+        // Most often all there is has been sent.
+        if leader.followers[place].progress.next_index() <= self.log.last_index() {
+            self.send_missing_to(place, effects);
+        }
+    }
+
+    #[inline(never)]
+    fn send_missing_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Leader { followers, rounds, .. } = leader;
         let follower = &mut followers[place];
@@ -57,6 +67,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// Begins a round: lets every follower that has heard nothing for a heartbeat interval know that the leader is
     /// there, or all of them, where somebody waits for their answers.
+    #[inline(never)]
     pub(crate) fn heartbeat(&mut self, is_waited_for: bool, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.rounds.begin(self.now);
@@ -77,6 +88,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// A heartbeat is an append without entries after the last entry sent: it also finds out about losses.
+    #[cold]
     pub(crate) fn send_heartbeat(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let round = leader.rounds.last();
@@ -101,6 +113,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         effects.push(Effect::Send { to: follower.id, message });
     }
 
+    #[inline(never)]
     pub(crate) fn receive_append_entries_reply(
         &mut self,
         from: NodeId,
@@ -162,6 +175,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         Some(place)
     }
 
+    #[cold]
     pub(crate) fn peer_unreachable(&mut self, peer: NodeId, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         if let Some(place) = leader.place_of(peer) {

@@ -70,6 +70,7 @@ impl Staged {
 }
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[cold]
     pub(crate) fn receive_install_snapshot(
         &mut self,
         from: NodeId,
@@ -147,6 +148,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.installing = Some(snapshot);
     }
 
+    #[cold]
     pub(crate) fn restore_installed_snapshot(&mut self, effects: &mut Vec<Effect<P>>) {
         let is_durable = |snapshot: &mut Arc<Snapshot>| self.durability.index() >= snapshot.last.index;
         if let Some(snapshot) = self.installing.take_if(is_durable) {
@@ -159,6 +161,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// A part of the staged snapshot may have become durable: the leader learns how far it is.
+    #[cold]
     pub(crate) fn acknowledge_staged_snapshot(&mut self, effects: &mut Vec<Effect<P>>) {
         let completed = self.durability.last_completed();
         let Some(staged) = &mut self.staged else { return };
@@ -171,6 +174,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     fn acknowledge_snapshot(&self, to: NodeId, snapshot: SnapshotId, received: u64, effects: &mut Vec<Effect<P>>) {
         let Role::Follower(follower) = &self.role else { return };
         let round = self.round_to_say(follower.round);

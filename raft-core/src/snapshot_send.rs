@@ -16,6 +16,7 @@ use crate::snapshot::{Snapshot, SnapshotId};
 
 impl<P: Command, R: Rng> Raft<P, R> {
     /// The application took a snapshot: what it contains is needed in the log no more, but for a margin.
+    #[cold]
     pub(crate) fn snapshot_taken(&mut self, last_index: LogIndex, size: u64, checksum: u64) {
         // Validated: the log reaches from its base to beyond `last_index`.
         let Some(term) = self.log.term_at(last_index) else { return };
@@ -30,6 +31,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
     }
 
     /// The follower at `place` lacks what has been compacted.
+    #[cold]
     pub(crate) fn send_snapshot_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(snapshot) = &self.snapshot else { return };
@@ -57,6 +59,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn snapshot_chunk_loaded(
         &mut self,
         to: NodeId,
@@ -88,6 +91,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         }
     }
 
+    #[cold]
     pub(crate) fn receive_install_snapshot_reply(
         &mut self,
         from: NodeId,

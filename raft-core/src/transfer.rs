@@ -31,6 +31,7 @@ impl Transfer {
 }
 
 impl<P: Command, R: Rng> Raft<P, R> {
+    #[cold]
     pub(crate) fn transfer_leadership(&mut self, to: NodeId, effects: &mut Vec<Effect<P>>) {
         let is_voter = self.membership().role_of(to).is_some_and(|role| role.votes_in(Half::New));
         let refusal = match &self.role {

@@ -35,25 +35,43 @@ impl<P, R: Rng> Raft<P, R> {
     }
 
     fn validate_message(&self, from: NodeId, message: &Message<P>) -> Result<(), InputError> {
-        if from == self.config.id {
-            return Err(InputError::SentByItself);
-        }
-        let term = message.term();
-        if term == Term(0) || term > Term::LIMIT {
-            return Err(InputError::TermOutOfRange(term));
-        }
-        if message.is_from_leader() {
-            self.validate_single_leader(from, term)?;
-        }
+        // Nearly all messages are of these two kinds.
         match message {
             Message::AppendEntries(append) => {
+                self.validate_sender(from, append.term)?;
+                self.validate_single_leader(from, append.term)?;
                 validate_entry_terms(append)?;
                 self.validate_append_only(append)
             }
-            Message::AppendEntriesReply(reply) if reply.term == self.term => {
+            Message::AppendEntriesReply(reply) => {
+                self.validate_sender(from, reply.term)?;
+                if reply.term != self.term {
+                    return Ok(());
+                }
                 self.validate_round(reply.round)?;
                 self.validate_outcome(reply.outcome)
             }
+            _ => self.validate_rare_message(from, message),
+        }
+    }
+
+    fn validate_sender(&self, from: NodeId, term: Term) -> Result<(), InputError> {
+        if from == self.config.id {
+            return Err(InputError::SentByItself);
+        }
+        if term == Term(0) || term > Term::LIMIT {
+            return Err(InputError::TermOutOfRange(term));
+        }
+        Ok(())
+    }
+
+    #[cold]
+    fn validate_rare_message(&self, from: NodeId, message: &Message<P>) -> Result<(), InputError> {
+        self.validate_sender(from, message.term())?;
+        if message.is_from_leader() {
+            self.validate_single_leader(from, message.term())?;
+        }
+        match message {
             Message::InstallSnapshot(part) => {
                 validate_part(part)?;
                 self.validate_matching_snapshot(part)

@@ -19,6 +19,14 @@ impl Violation {
     pub(crate) fn new(checker: &'static str, detail: String) -> Box<Self> {
         Box::new(Self { checker, detail })
     }
+
+    /// The same, told off the path of those who find nothing: whatever `detail` names is to be moved into it, since what
+    /// is lent to it must lie in memory on that path too.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn found(checker: &'static str, detail: impl FnOnce() -> String) -> Box<Self> {
+        Self::new(checker, detail())
+    }
 }
 
 /// The kinds of failures.

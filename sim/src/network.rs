@@ -27,6 +27,8 @@ pub(crate) struct Links {
     cuts: Vec<Fault>,
     /// Between these, nothing goes wrong any more.
     calm: NodeSet,
+    /// All links are alike and may do no more than lose a message.
+    is_plain: bool,
 }
 
 /// The choices of one link and type of message.
@@ -59,6 +61,20 @@ pub(crate) enum Passage {
     },
 }
 
+impl Link {
+    #[cold]
+    fn new(choices: Choices, from: NodeId, to: NodeId, message_kind: u8) -> Box<Self> {
+        let choice = |kind| choices.of_link(kind, from, to, message_kind);
+        Box::new(Self {
+            latency: choice(Kind::Latency),
+            loss: choice(Kind::Loss),
+            duplication: choice(Kind::Duplication),
+            reordering: choice(Kind::Reordering),
+            stale: choice(Kind::StaleReplay),
+        })
+    }
+}
+
 impl Links {
     pub(crate) fn new(
         network: Network,
@@ -80,6 +96,7 @@ impl Links {
             out_of_reach: NodeSet::default(),
             cuts: Vec::new(),
             calm: NodeSet::default(),
+            is_plain: latencies.is_empty() && network.is_plain(),
         }
     }
 
@@ -90,7 +107,23 @@ impl Links {
     }
 
     /// Sends a message on its way.
+    #[inline]
     pub(crate) fn route(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
+        if !self.is_plain {
+            return self.route_strangely(from, to, message_kind, counts);
+        }
+        let Network { latency_ns, loss_ppm, .. } = self.network;
+        let link = self.link(from, to, message_kind);
+        if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
+            counts[FaultClass::Loss] += 1;
+            return Arrivals::default();
+        }
+        Arrivals { first_ns: Some(link.latency.within(latency_ns)), ..Arrivals::default() }
+    }
+
+    /// The same where more may happen to a message than that it is lost.
+    #[inline(never)]
+    fn route_strangely(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
         let is_calm = self.calm.contains(from) && self.calm.contains(to);
         let network = if is_calm { self.network.calm() } else { self.network };
         let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns, stale_ppm, stale_ns } =
@@ -100,10 +133,6 @@ impl Links {
         if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
             counts[FaultClass::Loss] += 1;
             return Arrivals::default();
-        }
-        let is_plain = reordering_ppm == 0 && duplication_ppm == 0 && stale_ppm == 0 && latency.is_none();
-        if is_plain {
-            return Arrivals { first_ns: Some(link.latency.within(latency_ns)), ..Arrivals::default() };
         }
         let mut travel_ns = |latencies: &mut Choice| match latency {
             None => latencies.within(latency_ns),
@@ -127,18 +156,11 @@ impl Links {
         Arrivals { first_ns: Some(delay_ns), again_ns, stale_ns }
     }
 
+    #[inline]
     fn link(&mut self, from: NodeId, to: NodeId, message_kind: u8) -> &mut Link {
         let place = (from.index() * self.nodes + to.index()) * self.message_kinds + usize::from(message_kind);
-        self.links[place].get_or_insert_with(|| {
-            let choice = |kind| self.choices.of_link(kind, from, to, message_kind);
-            Box::new(Link {
-                latency: choice(Kind::Latency),
-                loss: choice(Kind::Loss),
-                duplication: choice(Kind::Duplication),
-                reordering: choice(Kind::Reordering),
-                stale: choice(Kind::StaleReplay),
-            })
-        })
+        let choices = self.choices;
+        self.links[place].get_or_insert_with(move || Link::new(choices, from, to, message_kind))
     }
 
     /// What becomes of a message that arrives now.
@@ -188,6 +210,7 @@ impl Links {
     /// Between `nodes`, nothing is lost, doubled or held back from now on.
     pub(crate) fn calm(&mut self, nodes: NodeSet) {
         self.calm = nodes;
+        self.is_plain = false;
     }
 
     fn block(&mut self) {
@@ -287,8 +310,7 @@ mod tests {
     fn what_is_lost_or_doubled_is_counted() {
         let mut links = links();
         let mut counts = FaultCounts::default();
-        links.network.duplication_ppm = 500_000;
-        links.network.loss_ppm = 500_000;
+        (links.network.duplication_ppm, links.network.loss_ppm, links.is_plain) = (500_000, 500_000, false);
         let arrivals: usize = (0..1000)
             .map(|_| links.route(NodeId(0), NodeId(1), 0, &mut counts))
             .map(|arrivals| [arrivals.first_ns, arrivals.again_ns].iter().flatten().count())
@@ -324,7 +346,7 @@ mod tests {
     fn a_stale_message_comes_once_more_long_after() {
         let mut links = links();
         let mut counts = FaultCounts::default();
-        (links.network.stale_ppm, links.network.stale_ns) = (500_000, 8_000);
+        (links.network.stale_ppm, links.network.stale_ns, links.is_plain) = (500_000, 8_000, false);
         let routed: Vec<Arrivals> = (0..1000).map(|_| links.route(NodeId(0), NodeId(1), 0, &mut counts)).collect();
         let stale: Vec<u64> = routed.iter().filter_map(|arrivals| arrivals.stale_ns).collect();
         assert!(routed.iter().all(|arrivals| arrivals.first_ns.is_some() && arrivals.again_ns.is_none()));

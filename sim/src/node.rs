@@ -50,9 +50,19 @@ pub(crate) struct PerNode<T>([T; PER_NODE]);
 const PER_NODE: usize = (MAX_NODES + 1).next_power_of_two();
 
 impl<T> PerNode<T> {
+    /// The value that `of` makes for each.
+    pub(crate) fn from_fn(mut of: impl FnMut(NodeId) -> T) -> Self {
+        Self(std::array::from_fn(|place| of(NodeId(place as u8))))
+    }
+
     /// The values of a cluster of `nodes`, by node.
     pub(crate) fn first(&self, nodes: u8) -> &[T] {
         &self.0[..usize::from(nodes)]
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn first_mut(&mut self, nodes: u8) -> &mut [T] {
+        &mut self.0[..usize::from(nodes)]
     }
 }
 

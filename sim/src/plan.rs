@@ -72,6 +72,11 @@ impl Network {
         self.latency_ns.0.midpoint(self.latency_ns.1)
     }
 
+    /// Whether no message arrives twice, late or stale: only once, or never.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.duplication_ppm == 0 && self.reordering_ppm == 0 && self.stale_ppm == 0
+    }
+
     /// The same, as it is where nothing goes wrong.
     pub(crate) fn calm(self) -> Self {
         Self { loss_ppm: 0, duplication_ppm: 0, reordering_ppm: 0, stale_ppm: 0, ..self }

@@ -79,6 +79,7 @@ impl RaftDisk {
         self.staged.as_ref().map_or(&[], |(_, bytes)| bytes)
     }
 
+    #[cold]
     fn write_snapshot(&mut self, write: &SnapshotWrite) {
         match write {
             SnapshotWrite::Taken { snapshot, base } => {

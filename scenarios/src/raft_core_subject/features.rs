@@ -133,9 +133,18 @@ impl Witness {
         }
     }
 
+    #[inline]
     pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
         self.is_deposed = false;
-        self.asked = match input {
+        self.asked = Asked::Else;
+        if !is_everyday(input) {
+            self.asked = self.asked(raft, input);
+        }
+    }
+
+    #[inline(never)]
+    fn asked(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) -> Asked {
+        match input {
             Input::Receive { message: Message::PreVote(request), .. } => {
                 self.vote_asked(raft, request.last, request.priority)
             }
@@ -154,7 +163,7 @@ impl Witness {
                 Asked::Else
             }
             _ => Asked::Else,
-        };
+        }
     }
 
     fn vote_asked(&self, raft: &Raft<Command, Choice>, last: raft_core::LogPosition, priority: u32) -> Asked {
@@ -162,7 +171,35 @@ impl Witness {
         if is_equal_but_lower { Asked::VoteForLower } else { Asked::Else }
     }
 
+    #[inline]
     pub(super) fn notice(
+        &mut self,
+        raft: &Raft<Command, Choice>,
+        effect: &Effect<Command>,
+        out: &mut impl Outputs<RaftCore>,
+    ) {
+        if !self.shows_nothing(effect) {
+            self.notice_rare(raft, effect, out);
+        }
+    }
+
+    /// Whether it is one of the everyday effects, which are nearly all: what is replicated, stored, acknowledged, applied.
+    #[inline]
+    fn shows_nothing(&self, effect: &Effect<Command>) -> bool {
+        match effect {
+            Effect::Send { message: Message::AppendEntries(_), .. } => !matches!(self.asked, Asked::Meet(..)),
+            Effect::Send { message: Message::AppendEntriesReply(reply), .. } => {
+                !matches!(reply.outcome, AppendOutcome::Conflict { .. })
+            }
+            Effect::Persist(write) => write.snapshot.is_none(),
+            Effect::Apply { .. } => true,
+            Effect::ProposalOutcome { id, outcome: ProposalOutcome::Committed { .. } } => *id != OPERATION,
+            _ => false,
+        }
+    }
+
+    #[inline(never)]
+    fn notice_rare(
         &mut self,
         raft: &Raft<Command, Choice>,
         effect: &Effect<Command>,
@@ -288,6 +325,19 @@ impl Witness {
             ReadOutcome::Ready { .. } => Some(Feature::ReadIndexRead),
             _ => None,
         }
+    }
+}
+
+/// Whether nothing that it asks for matters to what its effects show.
+#[inline]
+fn is_everyday(input: &Input<Command>) -> bool {
+    match input {
+        Input::Receive { message: Message::AppendEntries(_), .. } => true,
+        Input::Receive { message: Message::AppendEntriesReply(reply), .. } => {
+            !matches!(reply.outcome, AppendOutcome::Conflict { .. })
+        }
+        Input::Propose { .. } | Input::Persisted { .. } | Input::DeadlineReached => true,
+        _ => false,
     }
 }
 

@@ -125,18 +125,17 @@ impl Subject for RaftCore {
         })
     }
 
+    #[inline(always)]
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         if self.is_retired {
             return;
         }
         // Not in the step that applied the last entry: whoever watches is shown an entry before it goes.
-        if !matches!(input, Input::Written) {
+        if self.snapshot_every.is_some() && !matches!(input, Input::Written) {
             self.take_snapshot_if_due(out);
         }
-        let mut next = self.core_input(input);
-        while let Some(input) = next {
+        if let Some(input) = self.core_input(input) {
             self.step_core(Time(now_ns), input, out);
-            next = self.inputs.pop_front();
         }
     }
 
@@ -240,6 +239,7 @@ impl Subject for RaftCore {
 
 impl RaftCore {
     /// What the core is told of `input`, where it is told anything.
+    #[inline(always)]
     fn core_input(&mut self, input: Input<Self>) -> Option<CoreInput<Command>> {
         Some(match input {
             Input::Receive { from, message } => CoreInput::Receive { from: core_id(from), message },
@@ -278,6 +278,7 @@ impl RaftCore {
         Some(CoreInput::SnapshotTaken { last_index: taken.last_index, size, checksum })
     }
 
+    #[inline(never)]
     fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
         self.features.before(&self.raft, &input);
         if let Err(error) = self.raft.step(now, input, &mut self.effects) {
@@ -287,15 +288,28 @@ impl RaftCore {
         self.effects.reverse();
         while let Some(effect) = self.effects.pop() {
             self.features.notice(&self.raft, &effect, out);
-            self.carry_out(effect, out);
+            match effect {
+                Effect::Send { to, message } => out.send(sim_id(to), message),
+                Effect::Persist(write) => self.persist(write, out),
+                Effect::Apply { first, last } => self.apply(first, last),
+                rare => self.carry_out_rare(rare, out),
+            }
+        }
+        if let Some(input) = self.inputs.pop_front() {
+            self.step_again(now, input, out);
         }
     }
 
-    fn carry_out(&mut self, effect: Effect<Command>, out: &mut impl Outputs<Self>) {
+    /// What carrying out the effects of a step led to at once.
+    #[cold]
+    fn step_again(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
+        self.step_core(now, input, out);
+    }
+
+    #[inline(never)]
+    fn carry_out_rare(&mut self, effect: Effect<Command>, out: &mut impl Outputs<Self>) {
         match effect {
-            Effect::Send { to, message } => out.send(sim_id(to), message),
-            Effect::Persist(write) => self.persist(write, out),
-            Effect::Apply { first, last } => self.apply(first, last),
+            Effect::Send { .. } | Effect::Persist(_) | Effect::Apply { .. } => {}
             Effect::RestoreSnapshot(snapshot) => self.restore(&snapshot, out),
             Effect::LoadSnapshotChunk { to, snapshot, offset, length } => {
                 let data = self.shelf.part(snapshot, offset, length);
@@ -319,22 +333,8 @@ impl RaftCore {
 
     fn persist(&mut self, write: Persist<Command>, out: &mut impl Outputs<Self>) {
         let mut changed_from = write.log.as_ref().map(|log| log.first);
-        match write.snapshot.as_deref() {
-            None => {}
-            Some(SnapshotWrite::Taken { snapshot, .. }) => {
-                if let Some(taken) = self.taking.take() {
-                    self.put_on_shelf(snapshot, taken.bytes.clone());
-                }
-            }
-            Some(SnapshotWrite::Chunk { snapshot, offset, data, is_complete }) => {
-                self.staged.truncate(*offset as usize);
-                self.staged.extend_from_slice(data);
-                if *is_complete {
-                    let bytes = std::mem::take(&mut self.staged);
-                    self.put_on_shelf(snapshot, bytes.into());
-                    changed_from = Some(snapshot.last.index.next());
-                }
-            }
+        if let Some(snapshot) = &write.snapshot {
+            changed_from = self.persist_snapshot(snapshot).or(changed_from);
         }
         if let Some(first) = changed_from {
             self.log_changed_from = Some(self.log_changed_from.map_or(first, |from| from.min(first)));
@@ -343,11 +343,34 @@ impl RaftCore {
         out.write(Write::Persist(write));
     }
 
+    /// Returns from where on the log is another one, where the leader's snapshot is whole.
+    #[cold]
+    fn persist_snapshot(&mut self, write: &SnapshotWrite) -> Option<LogIndex> {
+        match write {
+            SnapshotWrite::Taken { snapshot, .. } => {
+                if let Some(taken) = self.taking.take() {
+                    self.put_on_shelf(snapshot, taken.bytes.clone());
+                }
+                None
+            }
+            SnapshotWrite::Chunk { snapshot, offset, data, is_complete } => {
+                self.staged.truncate(*offset as usize);
+                self.staged.extend_from_slice(data);
+                is_complete.then(|| {
+                    let bytes = std::mem::take(&mut self.staged);
+                    self.put_on_shelf(snapshot, bytes.into());
+                    snapshot.last.index.next()
+                })
+            }
+        }
+    }
+
     fn put_on_shelf(&mut self, snapshot: &Snapshot, bytes: Arc<[u8]>) {
         self.shelf.put(snapshot.id(), bytes);
         self.shelf.tidy(|id| self.raft.snapshots_in_use().any(|used| used == id));
     }
 
+    #[inline(never)]
     fn apply(&mut self, first: LogIndex, last: LogIndex) {
         self.answers.clear();
         self.answers_from = first;
@@ -374,6 +397,7 @@ impl RaftCore {
         }
     }
 
+    #[inline(never)]
     fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
         let Some(every) = self.snapshot_every else { return };
         let last_index = self.raft.last_applied();

@@ -135,19 +135,17 @@ impl Acknowledged {
         let RequestId { client, number } = id;
         let entry = index.checked_sub(1).and_then(|place| committed.get(place as usize));
         if entry.is_none_or(|entry| entry.digest != digest) {
-            return Err(Violation::new(
-                NAME,
-                format!("client {client} was told that its command {number} is committed at {index}, where it is not"),
-            ));
+            return Err(Violation::found(NAME, move || {
+                format!("client {client} was told that its command {number} is committed at {index}, where it is not")
+            }));
         }
         if index <= not_before {
-            return Err(Violation::new(
-                NAME,
+            return Err(Violation::found(NAME, move || {
                 format!(
                     "client {client}'s command {number} took effect at {index}, before {not_before}, which was \
                      acknowledged before it was asked for"
-                ),
-            ));
+                )
+            }));
         }
         self.last_acknowledged = self.last_acknowledged.max(index);
         Ok(())

@@ -15,7 +15,9 @@ pub fn durable(node: NodeId, index: u64, last_durable: u64) -> Result<(), Box<Vi
     if index <= last_durable {
         return Ok(());
     }
-    Err(Violation::new(NAME, format!("{node} has applied up to {index}, and its disk ends at {last_durable}")))
+    Err(Violation::found(NAME, move || {
+        format!("{node} has applied up to {index}, and its disk ends at {last_durable}")
+    }))
 }
 
 /// Remembers what a state machine has been given after each committed entry.
@@ -43,11 +45,10 @@ impl Applied {
         if expected == Some(digest) {
             return Ok(());
         }
-        Err(Violation::new(
-            NAME,
+        Err(Violation::found(NAME, move || {
             format!(
                 "{node} has applied up to {index}, and its state machine was not given the committed log up to there"
-            ),
-        ))
+            )
+        }))
     }
 }

@@ -15,8 +15,7 @@ pub fn leader_committed(node: NodeId, term: u64, index: u64, entry_term: u64) ->
     if entry_term == term {
         return Ok(());
     }
-    Err(Violation::new(
-        NAME,
-        format!("{node} leads term {term} and commits entry {index} of term {entry_term} by counting replicas"),
-    ))
+    Err(Violation::found(NAME, move || {
+        format!("{node} leads term {term} and commits entry {index} of term {entry_term} by counting replicas")
+    }))
 }

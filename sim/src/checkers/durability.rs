@@ -103,9 +103,8 @@ impl Durability {
         if under.is_joint() {
             counts = format!("{counts} and {}", share(under.outgoing));
         }
-        Err(Violation::new(
-            NAME,
-            format!("entry {index} is committed and on the disks of only {counts} voters of {under}"),
-        ))
+        Err(Violation::found(NAME, move || {
+            format!("entry {index} is committed and on the disks of only {counts} voters of {under}")
+        }))
     }
 }

@@ -59,7 +59,7 @@ impl ElectionSafety {
         if first == node {
             return Ok(());
         }
-        Err(Violation::new(NAME, format!("two leaders in term {term}: {first} and {node}")))
+        Err(Violation::found(NAME, move || format!("two leaders in term {term}: {first} and {node}")))
     }
 
     /// `node` leads `term`, is the only voter, and may write its vote while it leads.
@@ -82,12 +82,11 @@ impl ElectionSafety {
     pub fn entry_received(&self, node: NodeId, term: u64) -> Result<(), Box<Violation>> {
         match self.unproven.iter().find(|(known, leader)| *known == term && *leader != node) {
             None => Ok(()),
-            Some((_, leader)) => Err(Violation::new(
-                NAME,
+            Some((_, leader)) => Err(Violation::found(NAME, move || {
                 format!(
                     "{node} has an entry of term {term}, and {leader}'s own vote, by which it leads, is not durable"
-                ),
-            )),
+                )
+            })),
         }
     }
 
@@ -98,10 +97,9 @@ impl ElectionSafety {
     pub fn entry_committed(&self, term: u64) -> Result<(), Box<Violation>> {
         match self.unproven.iter().find(|(known, _)| *known == term) {
             None => Ok(()),
-            Some((_, leader)) => Err(Violation::new(
-                NAME,
-                format!("{leader} commits in term {term}, and its own vote, by which it leads, is not durable"),
-            )),
+            Some((_, leader)) => Err(Violation::found(NAME, move || {
+                format!("{leader} commits in term {term}, and its own vote, by which it leads, is not durable")
+            })),
         }
     }
 
@@ -114,13 +112,12 @@ impl ElectionSafety {
         let voters = self.votes.get(&term).and_then(|candidates| candidates.iter().find(|(known, _)| *known == node));
         let voters = voters.map(|(_, voters)| *voters).unwrap_or_default();
         if !membership.is_quorum(voters) {
-            return Err(Violation::new(
-                NAME,
+            return Err(Violation::found(NAME, move || {
                 format!(
                     "{node} leads term {term} with the durable votes of {voters:?} only, which is no majority of \
                      {membership}"
-                ),
-            ));
+                )
+            }));
         }
         Ok(())
     }

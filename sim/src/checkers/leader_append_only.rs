@@ -13,8 +13,7 @@ pub fn log_changed(node: NodeId, term: u64, last_before: u64, changed_from: u64)
     if changed_from > last_before {
         return Ok(());
     }
-    Err(Violation::new(
-        NAME,
-        format!("{node} leads term {term} and changes its log from {changed_from} on, which ended at {last_before}"),
-    ))
+    Err(Violation::found(NAME, move || {
+        format!("{node} leads term {term} and changes its log from {changed_from} on, which ended at {last_before}")
+    }))
 }

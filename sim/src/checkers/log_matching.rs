@@ -68,18 +68,16 @@ impl LogMatching {
                 Ok(true)
             }
             Some(known) if known == link => Ok(false),
-            Some(known) if known.entry != entry => Err(Violation::new(
-                NAME,
-                format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term),
-            )),
-            Some(known) => Err(Violation::new(
-                NAME,
+            Some(known) if known.entry != entry => Err(Violation::found(NAME, move || {
+                format!("{node} has an entry of term {} at {index} that differs from another log's", entry.term)
+            })),
+            Some(known) => Err(Violation::found(NAME, move || {
                 format!(
                     "{node} has the entry of term {} at {index} after one of term {previous_term}, another log \
                          after one of term {}",
                     entry.term, known.previous_term
-                ),
-            )),
+                )
+            })),
         }
     }
 

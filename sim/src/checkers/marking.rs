@@ -8,6 +8,7 @@ use crate::subject::{Observation, Role};
 
 impl Checkers {
     /// What led until `before` has learned of a later term.
+    #[inline(never)]
     pub(super) fn mark_deposition(&mut self, before: &Observation) {
         if before.last_index > self.state_machine_safety.log().len() as u64 {
             self.marks[Mark::DeposedWithTail] += 1;
@@ -15,6 +16,7 @@ impl Checkers {
     }
 
     /// A node has won an election.
+    #[inline(never)]
     pub(super) fn mark_election(&mut self, before: &Observation, now: &Observation) {
         // What it appends in the step that elects it may end the change.
         if before.membership.or(now.membership).is_some_and(Membership::is_joint) {
@@ -23,6 +25,7 @@ impl Checkers {
     }
 
     /// A snapshot that was sent takes the place of a log.
+    #[inline(never)]
     pub(super) fn mark_installation(&mut self, before: &Observation, now: &Observation) {
         if [before, now].iter().any(|seen| seen.membership.is_some_and(Membership::is_joint)) {
             self.marks[Mark::InstalledWhileJoint] += 1;
@@ -35,6 +38,7 @@ impl Checkers {
     }
 
     /// `node` is the first to hold more entries for committed, one of an earlier term among them where it `has_older`.
+    #[inline(never)]
     pub(super) fn mark_commit(&mut self, node: NodeId, before: &Observation, now: &Observation, has_older: bool) {
         if has_older {
             self.marks[Mark::OlderEntriesCommitted] += 1;

@@ -142,6 +142,7 @@ impl Checkers {
     }
 
     /// A message leaves `node`, whose log has `entry` at the last index that it promises.
+    #[inline(never)]
     pub(crate) fn promised(
         &mut self,
         node: NodeId,
@@ -169,6 +170,7 @@ impl Checkers {
     }
 
     /// `node`'s disk has changed, its log from `log_from` on.
+    #[inline(never)]
     pub(crate) fn disk_changed(
         &mut self,
         node: NodeId,
@@ -241,12 +243,25 @@ impl Checkers {
         }
         let Some(now) = subject.observe() else { return Ok(false) };
         if now.role == Role::Leader {
-            self.check_progress(node, &now, &*subject)?;
+            self.check_progress(node, now.term_and_vote.term, now.membership, &*subject)?;
         }
-        let view = &mut self.views[node];
-        if now == view.seen {
+        if now == self.views[node].seen {
             return Ok(false);
         }
+        self.changed(node, now, subject, disks).map(|()| true)
+    }
+
+    /// `node` shows something else than before.
+    // Apart from the look that finds nothing new, which then need not write down what it sees.
+    #[inline(never)]
+    fn changed<S: Subject>(
+        &mut self,
+        node: NodeId,
+        now: Observation,
+        subject: &S,
+        disks: &[S::Disk],
+    ) -> Result<(), Box<Violation>> {
+        let view = &mut self.views[node];
         let before = view.seen;
         view.seen = Observation { log_changed_from: None, ..now };
         if now.term_and_vote != before.term_and_vote {
@@ -302,10 +317,11 @@ impl Checkers {
         if S::APPLIES_ONLY_DURABLE {
             applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// `node` shows what it has decided: from the last that it has shown, so that what is gone is noticed at once.
+    #[cold]
     fn check_decided<S: Subject>(&mut self, node: NodeId, subject: &S) -> Result<bool, Box<Violation>> {
         let before = self.decided.shown(node);
         let from = before.max(1);
@@ -326,6 +342,7 @@ impl Checkers {
         if S::SHOWS_DECIDED { self.decided.shows(node, 1, subject.decided(1)).map(|_| ()) } else { Ok(()) }
     }
 
+    #[cold]
     fn check_votes<S: Subject>(
         &mut self,
         node: NodeId,
@@ -353,6 +370,7 @@ impl Checkers {
         election_quorum::elected(node, term, membership, voters)
     }
 
+    #[cold]
     fn check_membership<S: Subject>(
         &mut self,
         node: NodeId,
@@ -381,6 +399,7 @@ impl Checkers {
         }
     }
 
+    #[inline(never)]
     fn check_log<S: Subject>(
         &mut self,
         node: NodeId,
@@ -462,6 +481,7 @@ impl Checkers {
     }
 
     /// More of `node`'s log has given way to a snapshot. Returns how much of it was not what the snapshot has, or missing.
+    #[cold]
     fn check_snapshot<S: Subject>(
         &mut self,
         node: NodeId,
@@ -492,6 +512,7 @@ impl Checkers {
         Ok(Some(index))
     }
 
+    #[inline(never)]
     fn check_commit(
         &mut self,
         node: NodeId,
@@ -548,13 +569,14 @@ impl Checkers {
         self.durability.committed(now.commit_index, &under, disks, &self.state_machine_safety)
     }
 
+    #[inline(never)]
     fn check_progress<S: Subject>(
         &mut self,
         node: NodeId,
-        leader: &Observation,
+        term: u64,
+        membership: Option<Membership>,
         subject: &S,
     ) -> Result<(), Box<Violation>> {
-        let term = leader.term_and_vote.term;
         let mut followers = NodeSet::default();
         for (follower, match_index, next_index) in subject.observe_progress() {
             followers = followers.with(follower);
@@ -564,7 +586,7 @@ impl Checkers {
                 continue;
             }
             // What is left of one that has left the configuration may be anything.
-            if leader.membership.is_some_and(|membership| !membership.members().contains(follower)) {
+            if membership.is_some_and(|membership| !membership.members().contains(follower)) {
                 continue;
             }
             order.observed(node, term, follower, match_index, next_index)?;

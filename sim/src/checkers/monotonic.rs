@@ -12,7 +12,7 @@ pub fn term(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>> {
     if now >= before {
         return Ok(());
     }
-    Err(Violation::new("monotonic_term", format!("{node}'s term falls from {before} to {now}")))
+    Err(Violation::found("monotonic_term", move || format!("{node}'s term falls from {before} to {now}")))
 }
 
 /// The term on `node`'s disk went from `before` to `now`.
@@ -23,7 +23,7 @@ pub fn term_on_disk(node: NodeId, before: u64, now: u64) -> Result<(), Box<Viola
     if now >= before {
         return Ok(());
     }
-    Err(Violation::new("monotonic_term", format!("the term on {node}'s disk falls from {before} to {now}")))
+    Err(Violation::found("monotonic_term", move || format!("the term on {node}'s disk falls from {before} to {now}")))
 }
 
 /// `node` starts again in term `found`, where its disk says `durable`.
@@ -34,7 +34,7 @@ pub fn term_after_restart(node: NodeId, durable: u64, found: u64) -> Result<(), 
     if found >= durable {
         return Ok(());
     }
-    Err(Violation::new("monotonic_term", format!("{node} restarts in term {found}, its disk says {durable}")))
+    Err(Violation::found("monotonic_term", move || format!("{node} restarts in term {found}, its disk says {durable}")))
 }
 
 /// `node`'s commit index went from `before` to `now` without a crash between.
@@ -45,7 +45,7 @@ pub fn commit(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>>
     if now >= before {
         return Ok(());
     }
-    Err(Violation::new("monotonic_commit", format!("{node}'s commit index falls from {before} to {now}")))
+    Err(Violation::found("monotonic_commit", move || format!("{node}'s commit index falls from {before} to {now}")))
 }
 
 /// What `node` has applied went from `before` to `now` without a crash between.
@@ -56,5 +56,5 @@ pub fn applied(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation>
     if now >= before {
         return Ok(());
     }
-    Err(Violation::new("monotonic_applied", format!("what {node} has applied falls from {before} to {now}")))
+    Err(Violation::found("monotonic_applied", move || format!("what {node} has applied falls from {before} to {now}")))
 }

@@ -44,10 +44,9 @@ impl Acknowledgements {
         if match_index <= said {
             return Ok(());
         }
-        Err(Violation::new(
-            NAME,
-            format!("{leader} holds {follower} to match up to {match_index} in term {term}, which has said {said}"),
-        ))
+        Err(Violation::found(NAME, move || {
+            format!("{leader} holds {follower} to match up to {match_index} in term {term}, which has said {said}")
+        }))
     }
 }
 
@@ -96,17 +95,15 @@ impl ProgressOrder {
         }
         let (known, _) = self.followers[follower];
         if match_index < known {
-            return Err(Violation::new(
-                NAME,
-                format!("{leader} takes {follower}'s match index back from {known} to {match_index} in term {term}"),
-            ));
+            return Err(Violation::found(NAME, move || {
+                format!("{leader} takes {follower}'s match index back from {known} to {match_index} in term {term}")
+            }));
         }
         self.followers[follower] = (match_index, next_index);
         if match_index >= next_index {
-            return Err(Violation::new(
-                NAME,
-                format!("{leader} would send {follower} entry {next_index}, which matches up to {match_index}"),
-            ));
+            return Err(Violation::found(NAME, move || {
+                format!("{leader} would send {follower} entry {next_index}, which matches up to {match_index}")
+            }));
         }
         Ok(())
     }

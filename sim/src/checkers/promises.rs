@@ -19,10 +19,9 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
             if durable == (TermAndVote { term, voted_for: Some(candidate) }) || durable.term > term {
                 return Ok(());
             }
-            Err(Violation::new(
-                NAME,
-                format!("{node} gives {candidate} its vote in term {term}, and its disk does not know"),
-            ))
+            Err(Violation::found(NAME, move || {
+                format!("{node} gives {candidate} its vote in term {term}, and its disk does not know")
+            }))
         }
         Promise::Log { term, index } => {
             // With Log Matching, the last entry answers for all before it, and so does a snapshot.
@@ -31,15 +30,14 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
             if durable.term >= term && is_held {
                 return Ok(());
             }
-            Err(Violation::new(
-                NAME,
+            Err(Violation::found(NAME, move || {
                 format!(
                     "{node} acknowledges entry {index} in term {term}, which its disk does not hold: it is in term {} \
                      and ends at {}",
                     durable.term,
                     disk.last_index()
-                ),
-            ))
+                )
+            }))
         }
     }
 }

@@ -16,7 +16,7 @@ pub fn replaced(node: NodeId, before: u64, now: u64) -> Result<(), Box<Violation
     if now >= before {
         return Ok(());
     }
-    Err(Violation::new(NAME, format!("{node} goes back from its snapshot of {before} to one of {now}")))
+    Err(Violation::found(NAME, move || format!("{node} goes back from its snapshot of {before} to one of {now}")))
 }
 
 /// `node` was sent a snapshot of the first `index` entries, or found it on its disk; `committed` is the committed log,
@@ -35,10 +35,9 @@ pub fn installed(
         return Err(Violation::new(NAME, detail));
     };
     match last_term {
-        Some(term) if term != last.term => Err(Violation::new(
-            NAME,
-            format!("{node} takes the last entry of its snapshot, {index}, for one of term {term}, not {}", last.term),
-        )),
+        Some(term) if term != last.term => Err(Violation::found(NAME, move || {
+            format!("{node} takes the last entry of its snapshot, {index}, for one of term {term}, not {}", last.term)
+        })),
         _ => Ok(()),
     }
 }
@@ -53,10 +52,9 @@ pub fn followed(node: NodeId, index: u64, last_before: u64, last: u64) -> Result
     if last_before <= index || last > index {
         return Ok(());
     }
-    Err(Violation::new(
-        NAME,
-        format!("{node} drops its entries up to {last_before} for a snapshot of {index} that matches its log"),
-    ))
+    Err(Violation::found(NAME, move || {
+        format!("{node} drops its entries up to {last_before} for a snapshot of {index} that matches its log")
+    }))
 }
 
 /// `node`'s log begins behind a snapshot of `index` entries, of which it has applied `applied`.
@@ -67,7 +65,9 @@ pub fn applied(node: NodeId, index: u64, applied: u64) -> Result<(), Box<Violati
     if index <= applied {
         return Ok(());
     }
-    Err(Violation::new(NAME, format!("{node} has compacted its log up to {index} and applied only {applied}")))
+    Err(Violation::found(NAME, move || {
+        format!("{node} has compacted its log up to {index} and applied only {applied}")
+    }))
 }
 
 /// The snapshot on `node`'s disk went from one of `before` entries to one of `now`. Its log ends at `last`, and it has
@@ -77,13 +77,14 @@ pub fn applied(node: NodeId, index: u64, applied: u64) -> Result<(), Box<Violati
 /// Where it fell, or took away what was acknowledged.
 pub fn on_disk(node: NodeId, before: u64, now: u64, last: u64, acknowledged: u64) -> Result<(), Box<Violation>> {
     if now < before {
-        return Err(Violation::new(NAME, format!("the snapshot on {node}'s disk falls from {before} to {now}")));
+        return Err(Violation::found(NAME, move || {
+            format!("the snapshot on {node}'s disk falls from {before} to {now}")
+        }));
     }
     if last.max(now) < acknowledged {
-        return Err(Violation::new(
-            NAME,
-            format!("{node}'s disk has a snapshot of {now} and ends at {last}, after it acknowledged {acknowledged}"),
-        ));
+        return Err(Violation::found(NAME, move || {
+            format!("{node}'s disk has a snapshot of {now} and ends at {last}, after it acknowledged {acknowledged}")
+        }));
     }
     Ok(())
 }
@@ -96,8 +97,7 @@ pub fn restarted(node: NodeId, durable: u64, found: u64) -> Result<(), Box<Viola
     if found >= durable {
         return Ok(());
     }
-    Err(Violation::new(
-        NAME,
-        format!("{node} restarts from a snapshot of {found} entries, its disk has one of {durable}"),
-    ))
+    Err(Violation::found(NAME, move || {
+        format!("{node} restarts from a snapshot of {found} entries, its disk has one of {durable}")
+    }))
 }

@@ -25,13 +25,12 @@ impl StateMachineSafety {
         let place = (index - 1) as usize;
         match self.committed.get(place) {
             Some(known) if *known == entry => Ok(false),
-            Some(known) => Err(Violation::new(
-                NAME,
+            Some(known) => Err(Violation::found(NAME, move || {
                 format!(
                     "{node} holds entry {index} of term {} for committed, where another of term {} was",
                     entry.term, known.term
-                ),
-            )),
+                )
+            })),
             None => {
                 debug_assert_eq!(place, self.committed.len(), "nodes commit in order");
                 self.committed.push(entry);
@@ -57,10 +56,9 @@ impl StateMachineSafety {
         if applied <= committed && committed <= last {
             return Ok(());
         }
-        Err(Violation::new(
-            NAME,
-            format!("{node} has applied {applied}, committed {committed}, and a log that ends at {last}"),
-        ))
+        Err(Violation::found(NAME, move || {
+            format!("{node} has applied {applied}, committed {committed}, and a log that ends at {last}")
+        }))
     }
 
     /// The committed log, from index 1.

@@ -83,7 +83,7 @@ impl<S: Subject> World<S> {
     /// Who leads the latest term. Unlike whom operators would ask, it may be the node that is being stepped, or stand still.
     fn believed_leader(&self) -> Option<NodeId> {
         NodeId::all(self.plan.nodes)
-            .filter(|node| self.hosts[node.index()].downed_by.is_none())
+            .filter(|node| self.hosts[*node].downed_by.is_none())
             .filter(|node| self.checkers.seen(*node).role == Role::Leader)
             .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
     }

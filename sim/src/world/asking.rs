@@ -3,11 +3,11 @@
 use super::event::Event;
 use super::{World, in_words};
 use crate::checkers::leases;
-use crate::failure::Violation;
+use crate::failure::{FailureKind, Violation};
 use crate::fault::Moment;
 use crate::network::Arrivals;
 use crate::node::NodeId;
-use crate::subject::{Disk, Outputs, Promise, RequestId, Response, Subject};
+use crate::subject::{Disk, Input, Outputs, Promise, RequestId, Response, Subject};
 use crate::trace::{Message, Sent};
 
 /// A node in a step, as the world hears it.
@@ -16,8 +16,8 @@ pub(super) struct Asking<'a, S: Subject> {
     node: NodeId,
     /// The first thing that must not be.
     violation: Option<Box<Violation>>,
-    pub(super) refused: Option<Box<Violation>>,
-    pub(super) stopped: Option<Box<Violation>>,
+    refused: Option<Box<Violation>>,
+    stopped: Option<Box<Violation>>,
 }
 
 impl<'a, S: Subject> Asking<'a, S> {
@@ -25,20 +25,29 @@ impl<'a, S: Subject> Asking<'a, S> {
         Self { world, node, violation: None, refused: None, stopped: None }
     }
 
-    /// The subject has been stepped: judges what it promised and completes its next write, if that takes no time.
-    /// Returns whether there was one.
-    pub(super) fn complete_write(&mut self, subject: &S) -> Result<bool, Box<Violation>> {
-        if let Some(violation) = self.violation.take() {
-            return Err(violation);
+    /// The subject has been stepped, at `local_ns` on its clock: completes the writes that take no time, lets the checkers
+    /// look, and sends on its way what clients are told.
+    #[inline(never)]
+    pub(super) fn end_step(mut self, subject: &mut S, local_ns: u64) -> Result<(), Box<Violation>> {
+        let node = self.node;
+        loop {
+            if let Some(violation) = self.violation.take() {
+                return Err(violation);
+            }
+            // Before the next write: what is not durable yet must not have been promised.
+            if !self.world.promises.is_empty() {
+                self.world.judge_promises(node, subject)?;
+            }
+            let Some(write) = self.world.durable_at_once.pop_front() else { break };
+            self.world.store(node, &write)?;
+            subject.step(local_ns, Input::Written, &mut self);
         }
-        // Before the next write: what is not durable yet must not have been promised.
-        if !self.world.promises.is_empty() {
-            self.world.judge_promises(self.node, subject)?;
+        let Self { world, refused, stopped, .. } = self;
+        world.look(node, subject)?;
+        if refused.is_some() || stopped.is_some() {
+            return world.complained(refused, stopped);
         }
-        match self.world.durable_at_once.pop_front() {
-            Some(write) => self.world.store(self.node, &write).map(|()| true),
-            None => Ok(false),
-        }
+        if world.responses.is_empty() { Ok(()) } else { world.send_responses(node) }
     }
 }
 
@@ -52,7 +61,7 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
     }
 
     fn respond(&mut self, id: RequestId, response: Response<S::Answer>) {
-        match self.world.hosts[self.node.index()].answered(self.node, id) {
+        match self.world.hosts[self.node].answered(self.node, id) {
             Ok(()) => self.world.responses.push((id, response)),
             Err(violation) => {
                 self.violation.get_or_insert(violation);
@@ -75,8 +84,11 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
 }
 
 impl<S: Subject> World<S> {
+    #[inline(never)]
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
-        self.promises.extend(S::promise(from, to, &message));
+        if let Some(promise) = S::promise(from, to, &message) {
+            self.promises.push(promise);
+        }
         let kind = S::message_kind(&message);
         if self.is_explored {
             return self.post(0, from, to, kind, message);
@@ -88,8 +100,9 @@ impl<S: Subject> World<S> {
         // Not only what becomes of it: an order of sends that no seed decides must not pass for the same run.
         let copies = u64::from(arrivals.first_ns.is_some()) + u64::from(arrivals.again_ns.is_some());
         self.trace.fold(10 << 32 | u64::from(to.0) << 16 | u64::from(kind) << 8 | copies);
-        self.trace.note_sent(|| {
-            let Message { to, message, says, .. } = in_words::<S>(from, to, &message);
+        let sent = &message;
+        self.trace.note_sent(move || {
+            let Message { to, message, says, .. } = in_words::<S>(from, to, sent);
             Sent { to, message, says, copies: copies as u8 }
         });
         if arrivals.again_ns.is_some() || arrivals.stale_ns.is_some() {
@@ -125,22 +138,39 @@ impl<S: Subject> World<S> {
         self.queue.push(self.now_ns + delay_ns, Event::Deliver { from, to, kind, letter });
     }
 
+    /// What a node that refuses an input, or stops, makes of the run.
+    #[cold]
+    fn complained(
+        &mut self,
+        refused: Option<Box<Violation>>,
+        stopped: Option<Box<Violation>>,
+    ) -> Result<(), Box<Violation>> {
+        if let Some(refused) = refused {
+            return Err(refused);
+        }
+        if let Some(stopped) = stopped {
+            self.fail(FailureKind::Crash, &stopped);
+        }
+        Ok(())
+    }
+
     /// `subject` is as it was when it made its promises, but for the rest of that one step, and so is its disk.
+    #[inline(never)]
     fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
         for promise in self.promises.drain(..) {
             let entry = match promise {
                 Promise::Log { index: index @ 1.., .. } => subject.log_entry(index),
                 _ => None,
             };
-            self.checkers.promised(node, promise, entry, &self.disks[node.index()])?;
+            self.checkers.promised(node, promise, entry, &self.disks[node])?;
             if let Promise::Vote { term, candidate } = promise {
                 // The subject that is being stepped is not among them.
-                for (leader, other) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
+                for (leader, other) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {
                     // A vote in the leader's own term, or in one before, takes nothing from it.
                     if term <= self.checkers.seen(leader).term_and_vote.term {
                         continue;
                     }
-                    let now_ns = self.clocks[leader.index()].local_ns(self.now_ns);
+                    let now_ns = self.clocks[leader].local_ns(self.now_ns);
                     let vouchers = other.as_ref().map(|other| other.lease_vouchers(now_ns)).unwrap_or_default();
                     leases::voted(node, candidate, term, leader, vouchers)?;
                 }

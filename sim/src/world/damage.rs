@@ -38,7 +38,7 @@ impl<S: Subject> World<S> {
                 down_ns
             }
             Fault::Wipe { node, ask_every_ns } => {
-                if self.hosts[node.index()].downed_by.is_some() || self.newcomer().is_none() || !self.may_lose(node) {
+                if self.hosts[node].downed_by.is_some() || self.newcomer().is_none() || !self.may_lose(node) {
                     return Ok(());
                 }
                 self.counts[FaultClass::Wipe] += 1;
@@ -65,7 +65,7 @@ impl<S: Subject> World<S> {
     }
 
     fn upgrade(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.downed_by.is_some() {
             return Ok(());
         }
@@ -82,7 +82,7 @@ impl<S: Subject> World<S> {
         let all = NodeSet::all(self.plan.nodes);
         let named = self.checkers.current_memberships(all);
         self.members(all.difference(self.atlas.gone()))
-            .filter(|node| self.hosts[node.index()].downed_by.is_none())
+            .filter(|node| self.hosts[*node].downed_by.is_none())
             .find(|node| !named.iter().any(|membership| membership.members().contains(*node)))
     }
 
@@ -115,14 +115,14 @@ impl<S: Subject> World<S> {
             Fault::StepClock { nodes, by_ns } => {
                 let class = if by_ns < 0 { FaultClass::ClockBackward } else { FaultClass::ClockForward };
                 for node in self.members(nodes) {
-                    self.clocks[node.index()].step(self.now_ns, by_ns);
+                    self.clocks[node].step(self.now_ns, by_ns);
                     self.set_alarm(node);
                     self.counts[class] += 1;
                 }
             }
             Fault::FreezeClock { nodes, for_ns } => {
                 for node in self.members(nodes) {
-                    self.clocks[node.index()].freeze(self.now_ns);
+                    self.clocks[node].freeze(self.now_ns);
                     self.set_alarm(node);
                     self.counts[FaultClass::ClockFreeze] += 1;
                 }
@@ -133,7 +133,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn thaw(&mut self, node: NodeId) {
-        self.clocks[node.index()].thaw(self.now_ns);
+        self.clocks[node].thaw(self.now_ns);
         self.set_alarm(node);
     }
 
@@ -143,35 +143,35 @@ impl<S: Subject> World<S> {
         let ends_in_ns = match fault {
             Fault::StallDisk { nodes, for_ns } => {
                 for node in self.members(nodes) {
-                    let host = &mut self.hosts[node.index()];
+                    let host = &mut self.hosts[node];
                     host.stalled_until_ns = host.stalled_until_ns.max(self.now_ns.saturating_add(for_ns));
                 }
                 return Ok(());
             }
             Fault::FailWrites { nodes, error, for_ns, down_ns } => {
                 for node in self.members(nodes) {
-                    self.hosts[node.index()].failing.get_or_insert((number, error));
+                    self.hosts[node].failing.get_or_insert((number, error));
                 }
                 for_ns.saturating_add(down_ns)
             }
             Fault::LyingSync { node, for_ns } => {
-                let host = &mut self.hosts[node.index()];
+                let host = &mut self.hosts[node];
                 if host.downed_by.is_some() || host.truth.is_some() {
                     return Ok(());
                 }
-                host.truth = Some(Box::new(self.disks[node.index()].clone()));
+                host.truth = Some(Box::new(self.disks[node].clone()));
                 for_ns
             }
             Fault::BitRot { node, down_ns } => {
-                if self.hosts[node.index()].downed_by.is_some() || !self.may_lose(node) {
+                if self.hosts[node].downed_by.is_some() || !self.may_lose(node) {
                     return Ok(());
                 }
                 self.crash(node, number)?;
                 // The crash itself may have shown that the disk lied, and then there is nothing left to rot.
-                if self.hosts[node.index()].downed_by == Some(number)
-                    && self.draw_damage(node, |world, choice| world.disks[node.index()].rot(choice))
+                if self.hosts[node].downed_by == Some(number)
+                    && self.draw_damage(node, |world, choice| world.disks[node].rot(choice))
                 {
-                    self.hosts[node.index()].is_rotten = true;
+                    self.hosts[node].is_rotten = true;
                     self.counts[FaultClass::BitRot] += 1;
                 }
                 down_ns
@@ -184,34 +184,34 @@ impl<S: Subject> World<S> {
 
     /// Draws how a disk is damaged, from the node's numbers for crashes.
     pub(super) fn draw_damage<T>(&mut self, node: NodeId, draw: impl FnOnce(&mut Self, &mut Choice) -> T) -> T {
-        let mut choice = self.hosts[node.index()].crash.clone();
+        let mut choice = self.hosts[node].crash.clone();
         if let Some(taping) = &mut self.taping {
             choice = taping.damage(node, &choice);
         }
         let drawn = draw(self, &mut choice);
-        self.hosts[node.index()].crash = choice;
+        self.hosts[node].crash = choice;
         drawn
     }
 
     /// The disk stops lying: what it has kept back is lost with the node, unless it crashed before.
     pub(super) fn truth_comes_out(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        if self.hosts[node.index()].truth.is_some() { self.crash(node, FOR_GOOD) } else { Ok(()) }
+        if self.hosts[node].truth.is_some() { self.crash(node, FOR_GOOD) } else { Ok(()) }
     }
 
     /// A node has crashed whose disk may have lied. If the others can do without it, it is gone; if not, the disk had
     /// written everything after all.
     pub(super) fn settle_lies(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let Some(truth) = self.hosts[node.index()].truth.take() else { return Ok(()) };
-        let has_lost = truth.last_index() != self.disks[node.index()].last_index()
-            || truth.term_and_vote() != self.disks[node.index()].term_and_vote();
+        let Some(truth) = self.hosts[node].truth.take() else { return Ok(()) };
+        let has_lost = truth.last_index() != self.disks[node].last_index()
+            || truth.term_and_vote() != self.disks[node].term_and_vote();
         if has_lost && self.may_lose(node) {
             self.counts[FaultClass::LyingSync] += 1;
             self.trace.remark(|| format!("{node}'s disk lied, and it is gone"));
-            self.hosts[node.index()].downed_by = Some(FOR_GOOD);
+            self.hosts[node].downed_by = Some(FOR_GOOD);
             return self.lose_for_good(node);
         }
         // It was to crash when the lie came out, and has no other fault to bring it back.
-        if self.hosts[node.index()].downed_by == Some(FOR_GOOD) && !self.is_healed() {
+        if self.hosts[node].downed_by == Some(FOR_GOOD) && !self.is_healed() {
             return self.restart(node, FOR_GOOD);
         }
         Ok(())
@@ -223,41 +223,39 @@ impl<S: Subject> World<S> {
     fn may_lose(&self, node: NodeId) -> bool {
         let all = NodeSet::all(self.plan.nodes);
         let one = NodeSet::default().with(node);
-        let rotten = self.members(all).filter(|node| self.hosts[node.index()].is_rotten);
+        let rotten = self.members(all).filter(|node| self.hosts[*node].is_rotten);
         let damaged = rotten.fold(one, NodeSet::with);
         // The disk of another may turn out to have lied too.
-        let is_anyone_lying = self.members(all).any(|other| other != node && self.hosts[other.index()].truth.is_some());
+        let is_anyone_lying = self.members(all).any(|other| other != node && self.hosts[other].truth.is_some());
         !is_anyone_lying
             && self.atlas.spares(damaged, all, &self.checkers.current_memberships(all))
-            && self.checkers.can_do_without(damaged.union(self.atlas.gone()), node, &self.disks)
+            && self.checkers.can_do_without(damaged.union(self.atlas.gone()), node, self.disks.first(self.plan.nodes))
     }
 
     /// The node is down, and stays so, and nothing is left of its disk.
     pub(super) fn lose_for_good(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let place = node.index();
         self.atlas.lose(NodeSet::default().with(node));
-        let host = &mut self.hosts[place];
+        let host = &mut self.hosts[node];
         (host.downed_by, host.truth, host.is_rotten) = (Some(FOR_GOOD), None, false);
-        self.disks[place] = S::Disk::default();
-        self.checkers.disk_gone(node, &self.disks[place])
+        self.disks[node] = S::Disk::default();
+        self.checkers.disk_gone(node, &self.disks[node])
     }
 
     /// Before the faults end: who was found damaged, or would be, is gone for good, and all else that can be gets well.
     pub(super) fn settle_damage(&mut self) -> Result<(), Box<Violation>> {
         for node in NodeId::all(self.plan.nodes) {
-            let place = node.index();
-            if self.hosts[place].is_rotten {
+            if self.hosts[node].is_rotten {
                 self.lose_for_good(node)?;
             }
             // Whoever did not crash until now has everything where it says it has.
-            self.hosts[place].truth = None;
+            self.hosts[node].truth = None;
         }
         Ok(())
     }
 
     /// The node's disk and clock are as they should be from now on.
     pub(super) fn repair(&mut self, node: NodeId) {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         (host.slow, host.failing) = (None, None);
         if std::mem::take(&mut host.stalled_until_ns) > self.now_ns {
             for _ in 0..host.writes.len() {

@@ -1,6 +1,7 @@
 //! Disks: a write is submitted, and completes later; a crash settles what had not completed.
 
 use super::World;
+use super::asking::Asking;
 use super::event::Event;
 use crate::failure::Violation;
 use crate::fault::{Moment, WriteError};
@@ -13,7 +14,7 @@ impl<S: Subject> World<S> {
     pub(super) fn write(&mut self, node: NodeId, write: <S::Disk as Disk>::Write) {
         self.notice(Moment::WriteStarts, node, node);
         let mut delay_ns = self.disk_delay_ns(node);
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.stalled_until_ns > self.now_ns {
             delay_ns = delay_ns.max(host.stalled_until_ns - self.now_ns);
             self.counts[FaultClass::DiskStall] += 1;
@@ -32,7 +33,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn disk_delay_ns(&mut self, node: NodeId) -> u64 {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         let mut delay_ns = match self.plan.disk.write_ns {
             (0, 0) => 0,
             range => host.disk_delay.within(range),
@@ -49,14 +50,16 @@ impl<S: Subject> World<S> {
         delay_ns
     }
 
+    #[inline(never)]
     pub(super) fn store(&mut self, node: NodeId, write: &<S::Disk as Disk>::Write) -> Result<(), Box<Violation>> {
-        let disk = &mut self.disks[node.index()];
+        let disk = &mut self.disks[node];
         disk.write(write);
         self.checkers.disk_changed(node, disk, S::Disk::changes_log_from(write))
     }
 
+    #[inline(never)]
     pub(super) fn written(&mut self, node: NodeId, incarnation: u32) -> Result<(), Box<Violation>> {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.incarnation != incarnation {
             self.trace.note(self.now_ns, Some(node), Source::Plan, || What::StaleWrite);
             return Ok(());
@@ -82,8 +85,9 @@ impl<S: Subject> World<S> {
 
     /// The oldest write under way fails, and those behind it with it: nothing is left of them but perhaps a part of the
     /// first. Who cannot live with that is down until `fault` is over.
+    #[cold]
     fn write_fails(&mut self, node: NodeId, fault: usize, error: WriteError) -> Result<(), Box<Violation>> {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         let Some(first) = std::mem::take(&mut host.writes).pop_front() else { return Ok(()) };
         if let Some(taping) = &mut self.taping {
             taping.written(self.now_ns, node);
@@ -94,15 +98,18 @@ impl<S: Subject> World<S> {
         self.counts[if error == WriteError::Io { FaultClass::IoError } else { FaultClass::DiskFull }] += 1;
         self.trace
             .note(self.now_ns, Some(node), Source::Write(node), || What::WriteFails { error: format!("{error:?}") });
-        let Some(mut subject) = self.subjects[node.index()].take() else { return Ok(()) };
-        let now_ns = self.clocks[node.index()].local_ns(self.now_ns);
-        let result = self.drive(node, &mut subject, |subject, asking| subject.write_failed(now_ns, error, asking));
-        self.subjects[node.index()] = Some(subject);
-        if result? {
+        let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
+        let now_ns = self.clocks[node].local_ns(self.now_ns);
+        let mut asking = Asking::new(self, node);
+        let goes_on = subject.write_failed(now_ns, error, &mut asking);
+        let result = asking.end_step(&mut subject, now_ns);
+        self.subjects[node] = Some(subject);
+        result?;
+        if goes_on {
             return Ok(());
         }
         if let Some(torn) = torn {
-            self.hosts[node.index()].has_torn_write = true;
+            self.hosts[node].has_torn_write = true;
             self.store(node, &torn)?;
         }
         self.crash(node, fault)
@@ -110,8 +117,7 @@ impl<S: Subject> World<S> {
 
     /// What a crash leaves of the writes under way: some of the first, and perhaps a part of the next.
     pub(super) fn settle_writes(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let place = node.index();
-        let host = &mut self.hosts[place];
+        let host = &mut self.hosts[node];
         let mut writes = std::mem::take(&mut host.writes);
         self.trace.writes_are_over(node);
         if writes.is_empty() {
@@ -130,7 +136,7 @@ impl<S: Subject> World<S> {
         let cut = writes.get(kept).filter(|_| self.plan.disk.tears);
         let torn = cut.and_then(|write| self.draw_damage(node, |_, choice| S::Disk::torn(write, choice)));
         if torn.is_some() {
-            self.hosts[place].has_torn_write = true;
+            self.hosts[node].has_torn_write = true;
             self.counts[FaultClass::TornWrite] += 1;
         }
         let torn_words = if torn.is_some() { ", and a part of the next" } else { "" };

@@ -15,7 +15,7 @@ use crate::faults::FaultClass;
 use crate::node::{MAX_NODES, NodeId};
 use crate::plan::{Plan, PlanError};
 use crate::run::catch_panic;
-use crate::subject::{Input, Role, Subject};
+use crate::subject::{Role, Subject};
 use crate::trace::{Record, Source, What};
 
 /// The number of the search's own faults, which no plan has.
@@ -72,7 +72,7 @@ impl<S: Explorable> Position<S> {
         if let Err(message) = catch_panic(|| world.start_all()) {
             world.fail_with_panic(message);
         }
-        let first = world.subjects[0].clone();
+        let first = world.subjects[NodeId(0)].clone();
         position.shows_roles = first.is_some_and(|mut first| first.observe().is_some());
         position.collect();
         Ok(position)
@@ -96,7 +96,7 @@ impl<S: Explorable> Position<S> {
     pub(crate) fn moves(&self, bounds: &Bounds, moves: &mut Vec<Move>) {
         moves.clear();
         let world = &self.world;
-        let is_up = |node: NodeId| world.subjects[node.index()].is_some();
+        let is_up = |node: NodeId| world.subjects[node].is_some();
         for (place, one) in self.pending.iter().enumerate().filter(|(_, one)| is_up(one.node)) {
             let is_write = matches!(one.event, Event::Written { .. });
             // Writes complete in order, and of equal messages one is as good as the other.
@@ -115,7 +115,7 @@ impl<S: Explorable> Position<S> {
         }
         for node in NodeId::all(world.plan.nodes) {
             let seen = world.checkers.seen(node);
-            let writes = world.hosts[node.index()].writes.len() as u8;
+            let writes = world.hosts[node].writes.len() as u8;
             let is_last_term = bounds.terms.is_some_and(|terms| seen.term_and_vote.term >= terms);
             if world.alarms.at_ns[node.index()] != NEVER && (seen.role == Role::Leader || !is_last_term) {
                 moves.push(Move::Timer(node));
@@ -208,7 +208,7 @@ impl<S: Explorable> Position<S> {
                 let (id, command) = self.world.begin_request(0);
                 self.world.note_ask(node, id, &command, false);
                 self.world.arrived(node, id, 0);
-                self.world.step_node(node, Input::Request { id, command })
+                self.world.request_of(node, id, command)
             }
             Move::Operate => {
                 let number = self.spent.operations;
@@ -226,7 +226,7 @@ impl<S: Explorable> Position<S> {
         self.spent.crashes += 1;
         self.turn_to(node);
         let world = &mut self.world;
-        let writes = std::mem::take(&mut world.hosts[node.index()].writes);
+        let writes = std::mem::take(&mut world.hosts[node].writes);
         let lost = writes.len() - usize::from(kept);
         let number = self.spent.crashes as usize - 1;
         let crashes = || match lost {
@@ -280,12 +280,12 @@ impl<S: Explorable> Position<S> {
     fn node(&self, node: NodeId) -> u64 {
         let mut fingerprint = Fingerprint::default();
         let place = node.index();
-        if let Some(subject) = self.world.subjects[place].as_deref() {
+        if let Some(subject) = self.world.subjects[node].as_deref() {
             subject.fingerprint(&mut fingerprint);
             (self.world.alarms.at_ns[place] != NEVER).hash(&mut fingerprint);
         }
-        fingerprint.words(&self.world.disks[place]);
-        let host = &self.world.hosts[place];
+        fingerprint.words(&self.world.disks[node]);
+        let host = &self.world.hosts[node];
         fingerprint.words(&host.writes);
         host.asked.hash(&mut fingerprint);
         std::hash::Hasher::finish(&fingerprint)

@@ -66,7 +66,7 @@ impl<S: Subject> World<S> {
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
         // A node that never lets time run back stands still until its clock has caught up.
-        let lag_ns = self.members(core).map(|node| self.clocks[node.index()].lag_ns(self.now_ns)).max().unwrap_or(0);
+        let lag_ns = self.members(core).map(|node| self.clocks[node].lag_ns(self.now_ns)).max().unwrap_or(0);
         let bound_ns =
             heal.bound_ns(&self.plan, self.slowed_by_ns, self.missing_entries(core)).saturating_add(2 * lag_ns);
         let deadline_ns = self.now_ns.saturating_add(bound_ns);
@@ -146,7 +146,12 @@ impl<S: Subject> World<S> {
 
     /// What nodes will go by once they have applied what is in their logs.
     fn coming_memberships(&self) -> Vec<Membership> {
-        self.subjects.iter().filter_map(Option::as_deref).flat_map(S::coming_memberships).collect()
+        self.subjects
+            .first(self.plan.nodes)
+            .iter()
+            .filter_map(Option::as_deref)
+            .flat_map(S::coming_memberships)
+            .collect()
     }
 
     /// The configurations by which somebody has a vote, or is about to.
@@ -165,7 +170,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         self.repair(node);
-        let host = &self.hosts[node.index()];
+        let host = &self.hosts[node];
         if let Some(fault) = host.downed_by {
             return self.restart(node, fault);
         }
@@ -328,6 +333,7 @@ impl<S: Subject> World<S> {
     // ---- What the core owes ----
 
     /// Looks at the core after an event of the healed phase.
+    #[inline(never)]
     pub(super) fn watch_core(&mut self) -> Result<(), Box<Violation>> {
         self.follow_membership()?;
         self.watch();
@@ -395,7 +401,7 @@ impl<S: Subject> World<S> {
     /// Who has not answered, although the core stayed as it was.
     fn unanswered(&self) -> Option<String> {
         let owed = self.healing.as_ref().map_or(&[][..], |healing| &healing.owed);
-        let (node, id) = owed.iter().find(|(node, id)| self.hosts[node.index()].asked.contains(id))?;
+        let (node, id) = owed.iter().find(|(node, id)| self.hosts[*node].asked.contains(id))?;
         Some(format!("{node} was given request {} after the core had settled, and never answered it", id.number))
     }
 
@@ -416,7 +422,11 @@ impl<S: Subject> World<S> {
     /// Whether a core that stands still had to.
     fn verdict(&self) -> String {
         let core = self.healing.as_ref().map(|healing| healing.core).unwrap_or_default();
-        self.atlas.verdict(core, &self.checkers.current_memberships(core), self.checkers.holders(&self.disks))
+        self.atlas.verdict(
+            core,
+            &self.checkers.current_memberships(core),
+            self.checkers.holders(self.disks.first(self.plan.nodes)),
+        )
     }
 
     /// What the core still owes.

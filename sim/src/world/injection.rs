@@ -13,6 +13,7 @@ use crate::subject::{Disk, Subject};
 use crate::trace::{Change, Source, What, in_ms};
 
 impl<S: Subject> World<S> {
+    #[inline(never)]
     pub(super) fn fault_starts(&mut self, number: usize) -> Result<(), Box<Violation>> {
         if self.is_healed() {
             return Ok(());
@@ -25,6 +26,7 @@ impl<S: Subject> World<S> {
     }
 
     /// The moment has come that the fault waited for.
+    #[inline(never)]
     pub(super) fn fault_strikes(&mut self, number: usize) -> Result<(), Box<Violation>> {
         if self.is_healed() {
             return Ok(());
@@ -96,7 +98,7 @@ impl<S: Subject> World<S> {
             }
             Fault::SlowDisk { nodes, extra_ns, for_ns } => {
                 for node in self.members(nodes) {
-                    self.hosts[node.index()].slow = Some((extra_ns, self.now_ns.saturating_add(for_ns)));
+                    self.hosts[node].slow = Some((extra_ns, self.now_ns.saturating_add(for_ns)));
                 }
                 self.slowed_by_ns = self.slowed_by_ns.max(extra_ns);
                 return Ok(());
@@ -106,6 +108,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn fault_ends(&mut self, number: usize) -> Result<(), Box<Violation>> {
         // What is broken then stays so for good.
         if self.is_healed() {
@@ -152,7 +155,7 @@ impl<S: Subject> World<S> {
             }
             Fault::FailWrites { nodes, .. } => {
                 for node in self.members(nodes) {
-                    self.hosts[node.index()].failing.take_if(|(fault, _)| *fault == number);
+                    self.hosts[node].failing.take_if(|(fault, _)| *fault == number);
                     self.restart(node, number)?;
                 }
             }
@@ -173,14 +176,14 @@ impl<S: Subject> World<S> {
     /// The node crashes, and its disk turns out to hold less than it said: as much less as leaves all that is committed
     /// on a quorum of the others.
     fn lose_log(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
-        let host = &self.hosts[node.index()];
+        let host = &self.hosts[node];
         let is_busy = host.downed_by.is_some() || !host.writes.is_empty();
-        if is_busy || !self.checkers.can_do_without(self.atlas.gone(), node, &self.disks) {
+        if is_busy || !self.checkers.can_do_without(self.atlas.gone(), node, self.disks.first(self.plan.nodes)) {
             return Ok(());
         }
         self.crash(node, fault)?;
-        let disk = &mut self.disks[node.index()];
-        let mut kept = self.hosts[node.index()].crash.within((disk.snapshot_index(), disk.last_index()));
+        let disk = &mut self.disks[node];
+        let mut kept = self.hosts[node].crash.within((disk.snapshot_index(), disk.last_index()));
         if let Some(taping) = &mut self.taping {
             kept = taping.left(node, kept, disk.last_index()).max(disk.snapshot_index());
         }
@@ -193,7 +196,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn crash(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.downed_by.is_some() {
             return Ok(());
         }
@@ -204,7 +207,7 @@ impl<S: Subject> World<S> {
         host.incarnation += 1;
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
-        let subject = self.subjects[node.index()].take();
+        let subject = self.subjects[node].take();
         self.alarms.set(node, NEVER);
         if let Some(taping) = &mut self.taping {
             taping.crashed(node);
@@ -226,7 +229,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn restart(&mut self, node: NodeId, fault: usize) -> Result<(), Box<Violation>> {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.downed_by != Some(fault) {
             return Ok(());
         }
@@ -238,7 +241,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn pause(&mut self, node: NodeId, fault: usize) {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.downed_by.is_none() && host.paused_by.is_none() {
             host.paused_by = Some(fault);
             self.paused = self.paused.with(node);
@@ -249,7 +252,7 @@ impl<S: Subject> World<S> {
     }
 
     pub(super) fn resume(&mut self, node: NodeId, fault: usize) {
-        let host = &mut self.hosts[node.index()];
+        let host = &mut self.hosts[node];
         if host.paused_by != Some(fault) {
             return;
         }
@@ -265,12 +268,11 @@ impl<S: Subject> World<S> {
 
     /// When the node is woken next, by its clock as it goes now.
     pub(super) fn set_alarm(&mut self, node: NodeId) {
-        let place = node.index();
         if self.paused.contains(node) {
             return;
         }
-        if let Some(deadline_ns) = self.subjects[place].as_deref().and_then(S::deadline_ns) {
-            let mut alarm_ns = self.clocks[place].world_ns(deadline_ns).max(self.now_ns);
+        if let Some(deadline_ns) = self.subjects[node].as_deref().and_then(S::deadline_ns) {
+            let mut alarm_ns = self.clocks[node].world_ns(deadline_ns).max(self.now_ns);
             if let Some(taping) = &self.taping {
                 alarm_ns = taping.alarm_ns(node, self.now_ns, alarm_ns);
             }

@@ -34,6 +34,7 @@ impl<M> Mail<M> {
         Self { messages: Vec::new(), free: Vec::new() }
     }
 
+    #[inline]
     pub(super) fn post(&mut self, message: M) -> Letter {
         let Some(place) = self.free.pop() else {
             self.messages.push(Some(message));
@@ -49,6 +50,7 @@ impl<M> Mail<M> {
     }
 
     /// Takes the message out of the mail.
+    #[inline]
     pub(super) fn take(&mut self, Letter(place): Letter) -> Option<M> {
         self.free.push(place);
         self.messages[place as usize].take()

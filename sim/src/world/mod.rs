@@ -41,7 +41,7 @@ use crate::faults::{FaultClass, FaultCounts};
 use crate::history::{History, Judgement, Stamp};
 use crate::marks::Mark;
 use crate::network::{Links, Passage};
-use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::node::{MAX_NODES, NodeId, NodeSet, PerNode};
 use crate::plan::{Clients, Plan, PlanError};
 use crate::queue::Queue;
 use crate::subject::{Disk, Input, Promise, RequestId, Response, Setup, Subject};
@@ -60,10 +60,10 @@ pub struct World<S: Subject> {
     queue: Queue<Event<S>>,
     mail: Mail<S::Message>,
     /// `None` for a node that is down.
-    subjects: Vec<Option<Box<S>>>,
-    disks: Vec<S::Disk>,
-    hosts: Vec<Host<S>>,
-    clocks: Vec<Clock>,
+    subjects: PerNode<Option<Box<S>>>,
+    disks: PerNode<S::Disk>,
+    hosts: PerNode<Host<S>>,
+    clocks: PerNode<Clock>,
     /// Who stands still.
     paused: NodeSet,
     alarms: Alarms,
@@ -150,10 +150,12 @@ impl<S: Subject> World<S> {
             now_ns: 0,
             queue: Queue::new(),
             mail: Mail::new(),
-            subjects: NodeId::all(nodes).map(|_| None).collect(),
-            disks: vec![S::Disk::default(); usize::from(nodes)],
-            hosts: NodeId::all(nodes).map(host).collect(),
-            clocks: plan.clock_drift_ppm.iter().map(|drift_ppm| Clock::new(*drift_ppm)).collect(),
+            subjects: PerNode::default(),
+            disks: PerNode::default(),
+            hosts: PerNode::from_fn(host),
+            clocks: PerNode::from_fn(|node| {
+                Clock::new(plan.clock_drift_ppm.get(node.index()).copied().unwrap_or_default())
+            }),
             paused: NodeSet::default(),
             alarms: Alarms::new(),
             links: Links::new(plan.network, &plan.links, choices, nodes, S::MESSAGE_KINDS.len()),
@@ -233,7 +235,7 @@ impl<S: Subject> World<S> {
         let choices = self.choices;
         self.links.reroll(choices);
         self.clients.iter_mut().for_each(|client| client.reroll(choices));
-        for (node, host) in NodeId::all(self.plan.nodes).zip(&mut self.hosts) {
+        for (node, host) in NodeId::all(self.plan.nodes).zip(self.hosts.first_mut(self.plan.nodes)) {
             host.disk_delay = choices.of_node(Kind::DiskDelay, node);
             host.crash = choices.of_node(Kind::Crash, node);
         }
@@ -339,7 +341,7 @@ impl<S: Subject> World<S> {
 
     /// The run is over: whatever was taken on trust on the way is looked at now.
     fn end(&mut self) {
-        for (node, subject) in NodeId::all(self.plan.nodes).zip(&self.subjects) {
+        for (node, subject) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {
             let audit = subject.as_deref().map_or(Ok(()), |subject| self.checkers.audit(node, subject));
             if let Err(violation) = audit {
                 return self.fail(FailureKind::Safety, &violation);
@@ -397,7 +399,7 @@ impl<S: Subject> World<S> {
             && self.paused.contains(node)
         {
             self.trace.note(self.now_ns, Some(node), Source::Plan, || What::Waits { says: event.name() });
-            self.hosts[node.index()].backlog.push(event);
+            self.hosts[node].backlog.push(event);
             return Ok(());
         }
         match event {
@@ -433,7 +435,7 @@ impl<S: Subject> World<S> {
         }
         let place = letter.place();
         let Some(message) = self.mail.take(letter) else { return Ok(()) };
-        if self.subjects[to.index()].is_none() {
+        if self.subjects[to].is_none() {
             self.note_drop(from, to, source, &message, "down");
             return Ok(());
         }
@@ -441,11 +443,13 @@ impl<S: Subject> World<S> {
         if let Some(taping) = &mut self.taping {
             taping.delivered(self.now_ns, to, place);
         }
-        self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(from, to, &message)));
+        let says = &message;
+        self.trace.note(self.now_ns, Some(to), source, move || What::Delivery(in_words::<S>(from, to, says)));
         self.step_node(to, Input::Receive { from, message })
     }
 
     /// A message that has long arrived arrives once more.
+    #[cold]
     fn replay(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
         // With the other faults, this one is over too.
         if self.is_healed() {
@@ -458,6 +462,7 @@ impl<S: Subject> World<S> {
         result
     }
 
+    #[cold]
     fn note_drop(&mut self, from: NodeId, to: NodeId, source: Source, message: &S::Message, why: &'static str) {
         let drop = || What::Drop { message: in_words::<S>(from, to, message), why };
         self.trace.note(self.now_ns, Some(to), source, drop);
@@ -466,58 +471,30 @@ impl<S: Subject> World<S> {
     // ---- Nodes ----
 
     /// Gives a node one input, does what it asks for, and lets the checkers look.
+    // Where the kind of input is known, so is the way that it takes.
+    #[inline(always)]
     fn step_node(&mut self, node: NodeId, input: Input<S>) -> Result<(), Box<Violation>> {
-        let place = node.index();
         // Out of the world while it is stepped, so that it may ask the world for all else.
-        let Some(mut subject) = self.subjects[place].take() else { return Ok(()) };
-        let result = self.step_subject(node, &mut subject, input);
-        self.subjects[place] = Some(subject);
+        let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
+        let local_ns = self.clocks[node].local_ns(self.now_ns);
+        let mut asking = Asking::new(self, node);
+        subject.step(local_ns, input, &mut asking);
+        let result = asking.end_step(&mut subject, local_ns);
+        self.subjects[node] = Some(subject);
         result
     }
 
-    fn step_subject(&mut self, node: NodeId, subject: &mut S, input: Input<S>) -> Result<(), Box<Violation>> {
-        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
-        if let Input::Request { id, .. } = &input {
-            self.hosts[node.index()].asked.push(*id);
+    /// Gives a node a client's request.
+    fn request_of(&mut self, node: NodeId, id: RequestId, command: S::Command) -> Result<(), Box<Violation>> {
+        if self.subjects[node].is_some() {
+            self.hosts[node].asked.push(id);
         }
-        self.drive(node, subject, |subject, asking| {
-            subject.step(local_ns, input, asking);
-            true
-        })?;
-        Ok(())
-    }
-
-    /// Lets a node act, does what it asks for, and lets the checkers look. Returns what `act` does.
-    fn drive(
-        &mut self,
-        node: NodeId,
-        subject: &mut S,
-        act: impl FnOnce(&mut S, &mut Asking<'_, S>) -> bool,
-    ) -> Result<bool, Box<Violation>> {
-        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
-        let mut asking = Asking::new(self, node);
-        let goes_on = act(subject, &mut asking);
-        while asking.complete_write(subject)? {
-            subject.step(local_ns, Input::Written, &mut asking);
-        }
-        let Asking { refused, stopped, .. } = asking;
-        self.look(node, subject)?;
-        if let Some(refused) = refused {
-            return Err(refused);
-        }
-        if let Some(stopped) = stopped {
-            self.fail(FailureKind::Crash, &stopped);
-            return Ok(goes_on);
-        }
-        if !self.responses.is_empty() {
-            self.send_responses(node)?;
-        }
-        Ok(goes_on)
+        self.step_node(node, Input::Request { id, command })
     }
 
     /// Lets the checkers look at a node that may have changed.
     fn look(&mut self, node: NodeId, subject: &mut S) -> Result<(), Box<Violation>> {
-        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node.index()].world_ns(deadline));
+        let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.
         let mut alarm_ns = alarm_ns.max(self.now_ns);
         if let Some(taping) = &self.taping {
@@ -526,7 +503,7 @@ impl<S: Subject> World<S> {
         let is_new_alarm = self.alarms.set(node, alarm_ns);
         let is_watched = self.trace.is_recording() || self.ambushes.watch_leaders();
         let before = is_watched.then(|| self.remember(node, is_new_alarm));
-        let result = self.checkers.stepped(node, subject, &self.disks);
+        let result = self.checkers.stepped(node, subject, self.disks.first(self.plan.nodes));
         if let Some(before) = before {
             self.tell_changes(node, &before);
         }
@@ -539,23 +516,24 @@ impl<S: Subject> World<S> {
     }
 
     /// Lets the subject judge all of its nodes; `stepped` is out of the world just now.
+    #[inline]
     fn check_invariant(&self, stepped: Option<(NodeId, &S)>) -> Result<(), Box<Violation>> {
         if !S::HAS_INVARIANT {
             return Ok(());
         }
         let mut nodes = [None; MAX_NODES];
-        for (node, subject) in nodes.iter_mut().zip(&self.subjects) {
+        for (node, subject) in nodes.iter_mut().zip(self.subjects.first(self.plan.nodes)) {
             *node = subject.as_deref();
         }
         if let Some((node, subject)) = stepped {
             nodes[node.index()] = Some(subject);
         }
-        S::invariant(&nodes[..self.subjects.len()], &self.disks).map_err(|detail| Violation::new("invariant", detail))
+        S::invariant(&nodes[..usize::from(self.plan.nodes)], self.disks.first(self.plan.nodes))
+            .map_err(|detail| Violation::new("invariant", detail))
     }
 
     fn start(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let place = node.index();
-        let host = &mut self.hosts[place];
+        let host = &mut self.hosts[node];
         if std::mem::take(&mut host.has_torn_write) {
             self.checkers.mark(Mark::TornWriteFound);
         }
@@ -563,19 +541,19 @@ impl<S: Subject> World<S> {
             node,
             nodes: self.plan.nodes,
             members: self.plan.members,
-            now_ns: self.clocks[place].local_ns(self.now_ns),
+            now_ns: self.clocks[node].local_ns(self.now_ns),
             settings: host.settings.as_deref().unwrap_or(&self.plan.settings),
             jitter: self.choices.jitter(node, host.incarnation),
         };
-        match S::start(setup, &self.disks[place]) {
+        match S::start(setup, &self.disks[node]) {
             Ok(subject) => {
                 let mut subject = Box::new(subject);
-                self.checkers.started(node, &mut *subject, &self.disks[place])?;
+                self.checkers.started(node, &mut *subject, &self.disks[node])?;
                 let result = self.look(node, &mut subject);
-                self.subjects[place] = Some(subject);
+                self.subjects[node] = Some(subject);
                 result
             }
-            Err(reason) if self.hosts[place].is_rotten => {
+            Err(reason) if self.hosts[node].is_rotten => {
                 self.trace.remark(|| format!("{node} does not start: {reason}"));
                 self.lose_for_good(node)
             }
@@ -653,7 +631,7 @@ impl<S: Subject> World<S> {
     /// The node, unless it is down.
     #[must_use]
     pub fn node(&self, node: NodeId) -> Option<&S> {
-        self.subjects.get(node.index())?.as_deref()
+        self.subjects.first(self.plan.nodes).get(node.index())?.as_deref()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::subject::{Input, Subject};
 use crate::trace::{Source, What};
 
 impl<S: Subject> World<S> {
+    #[inline(never)]
     pub(super) fn operate(&mut self, number: usize) -> Result<(), Box<Violation>> {
         if self.is_healed() {
             return Ok(());

@@ -5,13 +5,14 @@ use super::event::Event;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::plan::Clients;
-use crate::subject::{Input, RequestId, Response, Role, Subject};
+use crate::subject::{RequestId, Response, Role, Subject};
 use crate::trace::{Request, Source, What};
 
 /// So often a command is drawn until it is no read; a subject that has none but reads is asked for one.
 const MOST_DRAWS: u32 = 100;
 
 impl<S: Subject> World<S> {
+    #[inline(never)]
     pub(super) fn client_wakes(&mut self, client: u16) -> Result<(), Box<Violation>> {
         if self.is_healed() {
             if self.is_probe(client) {
@@ -32,7 +33,7 @@ impl<S: Subject> World<S> {
                 let (id, command) = self.begin_request(place);
                 self.note_ask(leader, id, &command, false);
                 self.arrived(leader, id, 0);
-                self.step_node(leader, Input::Request { id, command })
+                self.request_of(leader, id, command)
             }
             Clients::Closed { timeout_ns, .. } => {
                 let (id, command) = self.begin_request(place);
@@ -130,11 +131,12 @@ impl<S: Subject> World<S> {
     /// The node that leads the latest term, as far as nodes that are up and running believe.
     pub(super) fn current_leader(&self) -> Option<NodeId> {
         NodeId::all(self.plan.nodes)
-            .filter(|node| self.subjects[node.index()].is_some() && !self.paused.contains(*node))
+            .filter(|node| self.subjects[*node].is_some() && !self.paused.contains(*node))
             .filter(|node| self.checkers.seen(*node).role == Role::Leader)
             .max_by_key(|node| self.checkers.seen(*node).term_and_vote.term)
     }
 
+    #[inline(never)]
     pub(super) fn request(
         &mut self,
         to: NodeId,
@@ -142,17 +144,18 @@ impl<S: Subject> World<S> {
         attempt: u16,
         command: S::Command,
     ) -> Result<(), Box<Violation>> {
-        let is_lost = !self.links.is_in_reach(to) || self.subjects[to.index()].is_none();
+        let is_lost = !self.links.is_in_reach(to) || self.subjects[to].is_none();
         let request = || What::Request(in_words::<S>(to, id, &command, is_lost));
         self.trace.note(self.now_ns, Some(to), Source::Asked(id), request);
         if is_lost {
             return Ok(());
         }
         self.arrived(to, id, attempt);
-        self.step_node(to, Input::Request { id, command })
+        self.request_of(to, id, command)
     }
 
     /// Sends what a node has answered on its way, after the checkers have seen the node.
+    #[inline(never)]
     pub(super) fn send_responses(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let mut responses = std::mem::take(&mut self.responses);
         for (id, response) in responses.drain(..) {
@@ -189,6 +192,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
+    #[inline(never)]
     pub(super) fn respond(&mut self, id: RequestId, response: &Response<S::Answer>) {
         let RequestId { client, number } = id;
         let answer = || What::Answer { client, number, says: format!("{response:?}") };
@@ -226,6 +230,7 @@ impl<S: Subject> World<S> {
     }
 
     /// A client has waited for long enough, unless it has asked again since.
+    #[inline(never)]
     pub(super) fn client_gives_up(&mut self, id: RequestId, attempt: u32) {
         let place = usize::from(id.client);
         if self.clients[place].attempts != attempt {

@@ -8,6 +8,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::World;
+use super::asking::Asking;
 use super::event::Event;
 use super::host::NEVER;
 use crate::choices::{Choice, Choices};
@@ -96,6 +97,7 @@ impl Taping {
     }
 
     /// When the next deadline of `node` is noticed that is due at `due_ns`, now or later.
+    #[cold]
     pub(super) fn alarm_ns(&self, node: NodeId, now_ns: u64, due_ns: u64) -> u64 {
         let key = Key::Timer { node, number: self.timers[node.index()] };
         match self.value(key) {
@@ -107,12 +109,14 @@ impl Taping {
         }
     }
 
+    #[cold]
     pub(super) fn noticed(&mut self, at_ns: u64, node: NodeId) {
         self.timers[node.index()] += 1;
         self.begin(at_ns, node, Cause::Timer);
     }
 
     /// When a message arrives, of which the seed says `drawn`, and `median_ns` is the usual time.
+    #[cold]
     pub(super) fn sent(&mut self, (from, to, kind): (NodeId, NodeId, u8), drawn: Arrivals, median_ns: u64) -> Arrivals {
         let count = self.links.entry((from, to, kind)).or_default();
         let number = std::mem::replace(count, *count + 1);
@@ -139,6 +143,7 @@ impl Taping {
     }
 
     /// A message that the step under way has sent last lies there in the mail.
+    #[cold]
     pub(super) fn posted(&mut self, place: u32) {
         match self.script.steps.last() {
             Some(step) if self.is_in_step => {
@@ -149,6 +154,7 @@ impl Taping {
         }
     }
 
+    #[cold]
     pub(super) fn delivered(&mut self, at_ns: u64, node: NodeId, place: u32) {
         if let Some((step, sent)) = self.letters.remove(&place) {
             self.begin(at_ns, node, Cause::Message { step, sent });
@@ -156,6 +162,7 @@ impl Taping {
     }
 
     /// How long the next write of `node` takes, of which the seed says `drawn_ns`.
+    #[cold]
     pub(super) fn write_ns(&mut self, node: NodeId, drawn_ns: u64, disk: DiskPlan) -> u64 {
         let count = &mut self.writes[node.index()];
         let number = std::mem::replace(count, *count + 1);
@@ -172,6 +179,7 @@ impl Taping {
     }
 
     /// The write that was started last is under way, and not done at once.
+    #[cold]
     pub(super) fn writes(&mut self, node: NodeId) {
         let place = self.script.steps.len().saturating_sub(1);
         let write = self.step().map_or(0, |step| step.writes_ns.len().saturating_sub(1));
@@ -179,6 +187,7 @@ impl Taping {
     }
 
     /// The oldest write is done, or has failed.
+    #[cold]
     pub(super) fn written(&mut self, at_ns: u64, node: NodeId) {
         if let Some((step, write)) = self.writing[node.index()].pop_front() {
             self.begin(at_ns, node, Cause::Written { step, write });
@@ -186,6 +195,7 @@ impl Taping {
     }
 
     /// What a crash leaves, of which the seed says `drawn`, and `most` would be all.
+    #[cold]
     pub(super) fn left(&mut self, node: NodeId, drawn: u64, most: u64) -> u64 {
         let count = &mut self.crashes[node.index()];
         let number = std::mem::replace(count, *count + 1);
@@ -210,6 +220,7 @@ impl Taping {
     }
 
     /// No write of `node` is under way any more.
+    #[cold]
     pub(super) fn crashed(&mut self, node: NodeId) {
         self.writing[node.index()].clear();
         self.arrived.retain(|(at, _), _| *at != node);
@@ -242,6 +253,7 @@ impl Taping {
     }
 
     /// Whom a client asks, of whom the seed says `drawn`.
+    #[cold]
     pub(super) fn asks(&mut self, at_ns: u64, id: RequestId, attempt: u16, drawn: NodeId, nodes: u8) -> NodeId {
         let request = request(id, attempt);
         self.asked_ns.insert(request, at_ns);
@@ -250,11 +262,13 @@ impl Taping {
     }
 
     /// How long a request travels, of which the seed says `drawn`.
+    #[cold]
     pub(super) fn request_ns(&self, id: RequestId, attempt: u16, drawn: Option<u64>, median_ns: u64) -> Option<u64> {
         self.value(Key::Request(request(id, attempt))).or(self.otherwise_ns(drawn, median_ns))
     }
 
     /// How long the answer of `node` travels, of which the seed says `drawn`.
+    #[cold]
     pub(super) fn answer_ns(&mut self, node: NodeId, id: RequestId, drawn: Option<u64>, median_ns: u64) -> Option<u64> {
         let otherwise = self.otherwise_ns(drawn, median_ns);
         let Some(step) = self.arrived.get_mut(&(node, id)).and_then(VecDeque::pop_front) else { return otherwise };
@@ -275,6 +289,7 @@ impl Taping {
         }
     }
 
+    #[cold]
     pub(super) fn arrived(&mut self, at_ns: u64, node: NodeId, id: RequestId, attempt: u16) {
         let asked_ns = self.asked_ns.get(&request(id, attempt)).copied().unwrap_or(at_ns);
         self.begin(at_ns, node, Cause::Request { id, attempt, asked_ns, answer_ns: None });
@@ -297,6 +312,7 @@ impl Taping {
     }
 
     /// The fault is over, or a node starts again that went down with others.
+    #[cold]
     pub(super) fn fault_ends(&mut self, at_ns: u64, number: usize, node: Option<NodeId>) {
         if let Some(step) = self.struck.get(&(number, node)) {
             self.begin(at_ns, NodeId(0), Cause::End { step: *step });
@@ -311,6 +327,7 @@ impl Taping {
     }
 
     /// The event is over, and so is its step.
+    #[cold]
     pub(super) fn end_event(&mut self) {
         self.is_in_step = false;
     }
@@ -383,15 +400,14 @@ impl<S: Subject> World<S> {
 
     /// A node notices its deadline, which its clock may be about to reach only.
     pub(super) fn taped_wake_up(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        let Some(mut subject) = self.subjects[node.index()].take() else { return Ok(()) };
-        let local_ns = self.clocks[node.index()].local_ns(self.now_ns);
+        let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
+        let local_ns = self.clocks[node].local_ns(self.now_ns);
         let due_ns = subject.deadline_ns().unwrap_or(local_ns).min(local_ns + 2 * ROUNDING_NS);
-        let result = self.drive(node, &mut subject, |subject, asking| {
-            subject.step(local_ns.max(due_ns), Input::DeadlineReached, asking);
-            true
-        });
-        self.subjects[node.index()] = Some(subject);
-        result.map(|_| ())
+        let mut asking = Asking::new(self, node);
+        subject.step(local_ns.max(due_ns), Input::DeadlineReached, &mut asking);
+        let result = asking.end_step(&mut subject, local_ns);
+        self.subjects[node] = Some(subject);
+        result
     }
 
     /// The faults end: what was held up by them comes in this moment, before all that comes of their end.
@@ -404,7 +420,7 @@ impl<S: Subject> World<S> {
         self.queue.drain(|at_ns, event| waiting.push((at_ns, event)));
         for (at_ns, event) in waiting {
             let stalled_until_ns = match &event {
-                Event::Written { node, .. } => self.hosts[node.index()].stalled_until_ns,
+                Event::Written { node, .. } => self.hosts[*node].stalled_until_ns,
                 _ => 0,
             };
             // A write on a disk that is stalled is done when the disk gets well.
@@ -419,8 +435,8 @@ impl<S: Subject> World<S> {
             if self.paused.contains(node) {
                 continue;
             }
-            if let Some(deadline_ns) = self.subjects[node.index()].as_deref().and_then(S::deadline_ns) {
-                self.alarms.set(node, self.clocks[node.index()].world_ns(deadline_ns).max(self.now_ns));
+            if let Some(deadline_ns) = self.subjects[node].as_deref().and_then(S::deadline_ns) {
+                self.alarms.set(node, self.clocks[node].world_ns(deadline_ns).max(self.now_ns));
             }
         }
     }
