@@ -28,6 +28,12 @@ pub enum Input<P> {
         /// What to replicate.
         command: P,
     },
+    /// Clients want these commands in the log, in this order: as so many [`Propose`](Self::Propose), but in one write, and in one
+    /// append to each follower as far as its bounds allow. Each ends in an outcome of its own.
+    ProposeAll {
+        /// What to replicate, and what comes back with each outcome.
+        proposals: Vec<(ProposalId, P)>,
+    },
     /// A client wants to read without writing to the log. Ends in exactly one
     /// [`Effect::ReadOutcome`](crate::Effect::ReadOutcome), unless the process ends first.
     Read {

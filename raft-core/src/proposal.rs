@@ -77,6 +77,27 @@ impl<P: Command, R: Rng> Raft<P, R> {
         self.replicate(effects);
     }
 
+    pub(crate) fn propose_all(&mut self, proposals: Vec<(ProposalId, P)>, effects: &mut Vec<Effect<P>>) {
+        let first = self.log.last_index().next();
+        for (id, command) in proposals {
+            let entry = Entry { term: self.term, payload: Payload::Command(command) };
+            match self.refusal(&entry) {
+                Some(reason) => {
+                    effects.push(Effect::ProposalOutcome { id, outcome: ProposalOutcome::Rejected(reason) });
+                }
+                None => {
+                    let index = self.push_entry(entry);
+                    self.await_outcome(id, index);
+                }
+            }
+        }
+        let last = self.log.last_index();
+        if first <= last {
+            self.note_log_write(first, self.log.slice(first..=last).into());
+            self.replicate(effects);
+        }
+    }
+
     /// Why `entry` cannot be taken now.
     pub(crate) fn refusal(&self, entry: &Entry<P>) -> Option<RejectReason> {
         let Role::Leader(leader) = &self.role else {
@@ -102,12 +123,17 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     /// Appends `entry` and notes it for the write at the end of the step.
     fn append_entry(&mut self, entry: Entry<P>) -> LogIndex {
+        let index = self.push_entry(entry);
+        self.note_log_write(index, self.log.slice(index..=index).into());
+        index
+    }
+
+    /// Appends `entry`, whose write is still to be noted.
+    fn push_entry(&mut self, entry: Entry<P>) -> LogIndex {
         if let Role::Leader(leader) = &mut self.role {
             leader.uncommitted_bytes = leader.uncommitted_bytes.saturating_add(entry.size_bytes());
         }
-        let index = self.log.push(entry);
-        self.note_log_write(index, self.log.slice(index..=index).into());
-        index
+        self.log.push(entry)
     }
 
     /// Ends the proposals whose place in the log is settled: everything up to `index` has been applied.

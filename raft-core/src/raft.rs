@@ -192,6 +192,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         match input {
             Input::Receive { from, message } => self.receive(from, message, effects),
             Input::Propose { id, command } => self.propose(id, command, effects),
+            Input::ProposeAll { proposals } => self.propose_all(proposals, effects),
             Input::Read { id, mode } => self.read(id, mode, effects),
             Input::ChangeMembership { id, changes } => self.change_membership(id, &changes, effects),
             Input::TransferLeadership { to } => self.transfer_leadership(to, effects),

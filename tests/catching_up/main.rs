@@ -7,5 +7,6 @@ mod hints;
 mod lost_log;
 mod receiving;
 mod sending;
+mod together;
 mod transfers;
 mod windows;

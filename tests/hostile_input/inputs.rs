@@ -125,6 +125,10 @@ pub(crate) enum Stimulus {
         ahead: i64,
     },
     Propose,
+    /// Some at once, or none.
+    ProposeAll {
+        count: u64,
+    },
     Read {
         mode: ReadMode,
     },
@@ -179,6 +183,7 @@ fn to_a_leader() -> impl Strategy<Value = Stimulus> {
     let follower = || prop_oneof![3 => 2u64..=4, 1 => 5u64..=6];
     prop_oneof![
         6 => Just(Stimulus::Propose),
+        3 => (0u64..6).prop_map(|count| Stimulus::ProposeAll { count }),
         2 => mode.prop_map(|mode| Stimulus::Read { mode }),
         2 => vec(any_change(), 1..3).prop_map(|changes| Stimulus::ChangeMembership { changes }),
         1 => (1u64..8).prop_map(|to| Stimulus::TransferLeadership { to }),

@@ -268,6 +268,7 @@ impl Witness {
         }
         match input {
             Input::Propose { id, .. } | Input::ChangeMembership { id, .. } => drop(self.open_proposals.insert(*id)),
+            Input::ProposeAll { proposals } => self.open_proposals.extend(proposals.iter().map(|(id, _)| *id)),
             Input::Read { id, .. } => drop(self.open_reads.insert(*id)),
             Input::TransferLeadership { .. } => self.open_transfers += 1,
             _ => {}
@@ -377,6 +378,10 @@ impl Witness {
             Stimulus::Propose => {
                 let id = self.next_id();
                 Some(Input::Propose { id: ProposalId(id), command: id })
+            }
+            Stimulus::ProposeAll { count } => {
+                let proposals = (0..count).map(|_| self.next_id()).map(|id| (ProposalId(id), id)).collect();
+                Some(Input::ProposeAll { proposals })
             }
             Stimulus::Read { mode } => Some(Input::Read { id: ReadId(self.next_id()), mode }),
             Stimulus::ChangeMembership { changes } => {

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! replica.step(clock, input, &mut outputs)      any number of times, while inputs are there
-//! replica.flush(&mut outputs)                   then once: all that waits for the disk becomes one batch
+//! replica.flush(clock, &mut outputs)            then once: commands that wait are proposed, and all that waits for the disk
+//!                                               becomes one batch
 //! for each output, in order:
 //!     Write           carry out the batch; when it is durable: step(Written). There is at most one under way
 //!     StoreSnapshot   put the state's bytes in a file; when that is durable: step(SnapshotStored)
@@ -166,6 +167,9 @@ pub struct Replica<F, R> {
     log: Log,
     files: F,
     policy: SnapshotPolicy,
+    /// Commands that wait for the batch under way: they make up the next one, in one append to each follower.
+    proposals: Vec<(ProposalId, Bytes)>,
+    proposed_bytes: usize,
     /// What waits for the disk.
     waiting: Vec<Persist<Bytes>>,
     /// The last write of the batch under way.
@@ -188,6 +192,8 @@ pub struct Replica<F, R> {
     inputs: VecDeque<CoreInput<Bytes>>,
 }
 
+/// Commands that wait for the disk are proposed all the same once they have so many bytes.
+const MOST_HELD_BYTES: usize = 1 << 20;
 /// Membership changes are proposals too, and have no answer of the state machine.
 const CHANGE: u64 = 1 << 63;
 
@@ -213,6 +219,8 @@ impl<F: Files, R: Rng> Replica<F, R> {
             log,
             files,
             policy,
+            proposals: Vec::new(),
+            proposed_bytes: 0,
             waiting: Vec::new(),
             writing: None,
             storing: None,
@@ -228,20 +236,33 @@ impl<F: Files, R: Rng> Replica<F, R> {
         })
     }
 
-    /// Takes one input and appends what is to be done. Nothing is written before [`flush`](Self::flush).
+    /// Takes one input and appends what is to be done. Nothing is written, and commands are not proposed, before
+    /// [`flush`](Self::flush).
     pub fn step(&mut self, clock: Clock, input: Input, outputs: &mut Vec<Output>) {
         if self.is_stopped {
             return;
         }
-        let mut next = self.core_input(clock, input, outputs);
+        if let Some(input) = self.core_input(clock, input, outputs) {
+            self.step_all(clock.now, input, outputs);
+        }
+    }
+
+    /// Steps the core, and with whatever that leads to.
+    fn step_all(&mut self, now: Time, input: CoreInput<Bytes>, outputs: &mut Vec<Output>) {
+        let mut next = Some(input);
         while let Some(input) = next {
-            self.step_core(clock.now, input, outputs);
+            self.step_core(now, input, outputs);
             next = self.inputs.pop_front();
         }
     }
 
-    /// Begins a batch of all that waits for the disk, unless one is under way.
-    pub fn flush(&mut self, outputs: &mut Vec<Output>) {
+    /// Begins a batch of all that waits for the disk, and of the commands that came meanwhile, unless one is under way.
+    pub fn flush(&mut self, clock: Clock, outputs: &mut Vec<Output>) {
+        let is_full = self.proposed_bytes >= MOST_HELD_BYTES;
+        // The batch under way is waited for anyway, before any command is applied. Who does not lead says so at once.
+        if self.writing.is_none() || is_full || self.raft.role() != RoleName::Leader {
+            self.propose(clock.now, outputs);
+        }
         if self.is_stopped || self.writing.is_some() {
             return;
         }
@@ -256,6 +277,16 @@ impl<F: Files, R: Rng> Replica<F, R> {
         }
     }
 
+    /// Proposes all commands that wait.
+    fn propose(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        if self.is_stopped || self.proposals.is_empty() {
+            return;
+        }
+        let proposals = std::mem::take(&mut self.proposals);
+        self.proposed_bytes = 0;
+        self.step_all(now, CoreInput::ProposeAll { proposals }, outputs);
+    }
+
     /// What the core is told, where it is told anything.
     fn core_input(&mut self, clock: Clock, input: Input, outputs: &mut Vec<Output>) -> Option<CoreInput<Bytes>> {
         Some(match input {
@@ -267,7 +298,10 @@ impl<F: Files, R: Rng> Replica<F, R> {
                     return None;
                 }
                 let command = Command { stamp, time_ms: clock.wall_ms, trace, operation };
-                CoreInput::Propose { id: ProposalId(id), command: command.encode() }
+                let command = command.encode();
+                self.proposed_bytes += command.len();
+                self.proposals.push((ProposalId(id), command));
+                return None;
             }
             Input::Request { id, request: Request::Read { query, mode } } => {
                 self.reads.insert(id, query);

@@ -4,6 +4,7 @@
 mod command;
 mod disk;
 mod plans;
+mod short_reads;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use sim::{
 pub use self::command::{Asked, Wish};
 use self::disk::identify;
 pub use self::disk::{ByteDisk, Write};
+use self::short_reads::ShortReads;
 use crate::raft_core_subject::{
     Settings, changes_between, core_id, describe_message, membership, promise_in, read_mode, sim_id, sim_role,
     term_and_vote,
@@ -60,7 +62,7 @@ features! {
 /// A server.
 #[derive(Clone, Debug)]
 pub struct Kvstore {
-    replica: Replica<MemoryFiles, Choice>,
+    replica: Replica<ShortReads<MemoryFiles>, Choice>,
     /// What the disk was asked for and has not done, oldest first.
     writing: VecDeque<Writing>,
     /// A snapshot that is to be stored with the next step.
@@ -96,7 +98,8 @@ impl Subject for Kvstore {
 
     fn start(setup: Setup<'_, Settings>, disk: &ByteDisk) -> Result<Self, String> {
         let config = setup.settings.config(&setup);
-        let recovered = recover(disk.files(), config.id.0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
+        let recovered =
+            recover(&ShortReads(disk.files()), config.id.0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
         let (torn_tail, segments) = (recovered.report.torn.is_some(), recovered.report.segments);
         let snapshots = setup.settings.snapshots;
         let policy = SnapshotPolicy { entries: snapshots.map(|(every, _)| every), growth_percent: 0 };
@@ -105,7 +108,7 @@ impl Subject for Kvstore {
         for (file, bytes) in disk.files().iter().filter(|(file, _)| is_snapshot(*file)) {
             cache.carry_out(&FileOperation::Write { file, offset: 0, data: bytes.into() });
         }
-        let replica = Replica::new(&config, policy, recovered, cache, Time(setup.now_ns), setup.jitter)
+        let replica = Replica::new(&config, policy, recovered, ShortReads(cache), Time(setup.now_ns), setup.jitter)
             .map_err(|error| error.to_string())?;
         Ok(Self {
             membership: membership(replica.raft().membership()),
@@ -149,7 +152,7 @@ impl Subject for Kvstore {
         let mut outputs = std::mem::take(&mut self.outputs);
         if let Some(input) = self.replica_input(input, out) {
             self.replica.step(clock, input, &mut outputs);
-            self.replica.flush(&mut outputs);
+            self.replica.flush(clock, &mut outputs);
         }
         for output in outputs.drain(..) {
             self.carry_out(output, out);
@@ -339,7 +342,7 @@ impl Kvstore {
                 | FileOperation::Remove { file }
                     if is_snapshot(*file) =>
                 {
-                    self.replica.files_mut().carry_out(operation);
+                    self.replica.files_mut().0.carry_out(operation);
                 }
                 _ => {}
             }
@@ -354,7 +357,7 @@ impl Kvstore {
         let (size, checksum) = (bytes.len() as u64, checksum(&bytes));
         let file = FileName::Snapshot { index: last.index.0, term: last.term.0, size, checksum };
         out.exercised(Feature::SnapshotTaken as u8);
-        self.replica.files_mut().carry_out(&FileOperation::Write { file, offset: 0, data: bytes.clone() });
+        self.replica.files_mut().0.carry_out(&FileOperation::Write { file, offset: 0, data: bytes.clone() });
         self.writing.push_back(Writing::Snapshot { last, size, checksum });
         out.write(Write::Snapshot { file, bytes });
     }
