@@ -1,10 +1,13 @@
 //! What comes from disks, peers and clients is decoded without a panic whatever it is, and what was encoded comes back.
 
+#[expect(unreachable_pub, reason = "a library of the fuzz targets as well")]
+#[path = "../fuzz/src/lib.rs"]
+mod any_bytes;
+
 use bytes::BytesMut;
-use kvstore::server::frame;
 use kvstore::server::resp::Splitter;
-use kvstore::storage::{MemoryFiles, Record, SECTOR, batch_in};
-use kvstore::{Bytes, Command, Condition, Operation, Stamp, StateMachine, decode_message, encode_message};
+use kvstore::storage::{MemoryFiles, SECTOR};
+use kvstore::{Bytes, Command, Condition, Operation, Stamp, decode_message, encode_message};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use raft_core::{
@@ -83,6 +86,21 @@ fn command() -> impl Strategy<Value = Command> {
     })
 }
 
+/// All that the fuzz targets hold of any bytes.
+fn hold(bytes: &[u8]) {
+    any_bytes::peers(bytes);
+    any_bytes::clients(bytes);
+    any_bytes::disk(bytes);
+}
+
+fn changed(mut bytes: Vec<u8>, changes: &[(prop::sample::Index, u8)]) -> Vec<u8> {
+    for (place, byte) in changes {
+        let place = place.index(bytes.len());
+        bytes[place] = *byte;
+    }
+    bytes
+}
+
 proptest! {
     #[test]
     fn messages_come_back(message in message()) {
@@ -105,17 +123,29 @@ proptest! {
     }
 
     #[test]
-    fn noise_is_decoded_without_a_panic(noise in vec(any::<u8>(), 0..2_000)) {
-        let _ = (decode_message(&noise), Command::decode(&noise), StateMachine::restore(&noise), Record::all_in(&noise));
-        let _ = batch_in(&noise);
-        if let Some(header) = noise.first_chunk() {
-            let _ = frame::rest_of_frame(*header);
-        }
-        if let Some(hello) = noise.first_chunk() {
-            let _ = frame::read_hello(NodeId(1), hello);
-        }
-        let (mut splitter, mut buffer) = (Splitter::default(), BytesMut::from(noise.as_slice()));
-        while let Ok(Some(_)) = splitter.next(&mut buffer) {}
+    fn what_holds_of_any_bytes_holds_of_noise(noise in vec(any::<u8>(), 0..2_000)) {
+        hold(&noise);
+    }
+
+    #[test]
+    fn what_holds_of_any_bytes_holds_of_messages_with_some_changed(
+        message in message(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        hold(&changed(encode_message(&message), &changes));
+    }
+
+    #[test]
+    fn what_holds_of_any_bytes_holds_of_commands_of_the_log_with_some_changed(
+        command in command(),
+        changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+    ) {
+        hold(&changed(command.encode().to_vec(), &changes));
+    }
+
+    #[test]
+    fn what_holds_of_any_bytes_holds_of_what_looks_like_redis(text in "(\\*[0-9]{0,3}\r\n|\\$[0-9]{0,3}\r\n|[a-zA-Z \"']{0,9}|\r\n|\\*-?1\r\n){0,20}") {
+        hold(text.as_bytes());
     }
 
     #[test]
