@@ -26,7 +26,8 @@ use tracing::{info, warn};
 use super::book::Book;
 use super::frame::Secret;
 use super::metrics::Metrics;
-use super::node::{Event, Status};
+use super::node::Event;
+use super::status::Status;
 use crate::command::Operation;
 use crate::replica::{Outcome, Request};
 

@@ -1,5 +1,6 @@
 //! The way out to one peer: a connection that is made again whenever it breaks.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +15,11 @@ use super::book::Book;
 use super::frame::{self, Content, Refusal, Seal, Secret, WELCOME};
 use super::metrics::Metrics;
 use super::node::Event;
+use super::options::Settings;
 use crate::bytes::Bytes;
 
 /// The most messages that wait for one peer: more are dropped, as on any bad network.
-pub(super) const QUEUE: usize = 4_096;
+const QUEUE: usize = 4_096;
 /// So many bytes go out in one write, or one message more.
 const WRITE: usize = 1 << 20;
 const HANDSHAKE: Duration = Duration::from_secs(3);
@@ -25,20 +27,70 @@ const HANDSHAKE: Duration = Duration::from_secs(3);
 const STALLED: Duration = Duration::from_secs(5);
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(1));
 
-pub(super) struct Link {
-    pub(super) own: NodeId,
-    pub(super) to: NodeId,
-    pub(super) secret: Secret,
+/// The ways out to all peers, each of which begins with the first message.
+#[derive(Debug)]
+pub(super) struct Links {
+    own: NodeId,
+    secret: Secret,
     pub(super) book: Book,
-    /// Where this server listens for clients.
-    pub(super) clients: String,
-    pub(super) events: mpsc::Sender<Event>,
+    clients: String,
+    events: mpsc::Sender<Event>,
     pub(super) metrics: Arc<Metrics>,
+    runtime: tokio::runtime::Handle,
+    open: BTreeMap<NodeId, mpsc::Sender<Message<Bytes>>>,
+}
+
+impl Links {
+    /// The links run on the tokio runtime that this is called on.
+    pub(super) fn new(settings: &Settings, book: Book, events: mpsc::Sender<Event>, metrics: Arc<Metrics>) -> Self {
+        Self {
+            own: settings.id,
+            secret: settings.secret.clone().unwrap_or_else(|| Secret::new(b"")),
+            book,
+            clients: settings.listen.clients.clone(),
+            events,
+            metrics,
+            runtime: tokio::runtime::Handle::current(),
+            open: BTreeMap::new(),
+        }
+    }
+
+    /// Puts a message on its way. It may get lost.
+    pub(super) fn send(&mut self, to: NodeId, message: Message<Bytes>) {
+        let link = self.open.entry(to).or_insert_with(|| {
+            let (messages, queue) = mpsc::channel(QUEUE);
+            let link = Link {
+                own: self.own,
+                to,
+                secret: self.secret.clone(),
+                book: self.book.clone(),
+                clients: self.clients.clone(),
+                events: self.events.clone(),
+                metrics: self.metrics.clone(),
+            };
+            self.runtime.spawn(link.run(queue));
+            messages
+        });
+        if link.try_send(message).is_err() {
+            self.metrics.messages_dropped.add(1);
+        }
+    }
+}
+
+struct Link {
+    own: NodeId,
+    to: NodeId,
+    secret: Secret,
+    book: Book,
+    /// Where this server listens for clients.
+    clients: String,
+    events: mpsc::Sender<Event>,
+    metrics: Arc<Metrics>,
 }
 
 impl Link {
     /// Sends what comes until nothing can come any more.
-    pub(super) async fn run(self, mut messages: mpsc::Receiver<Message<Bytes>>) {
+    async fn run(self, mut messages: mpsc::Receiver<Message<Bytes>>) {
         let mut backoff = BACKOFF.0;
         let mut last_problem = String::new();
         loop {

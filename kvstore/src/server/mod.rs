@@ -14,12 +14,15 @@ mod clients;
 mod commands;
 mod disk;
 pub mod frame;
+mod handle;
 mod link;
 mod metrics;
 mod node;
 mod options;
 mod peers;
 pub mod resp;
+mod status;
 
-pub use node::{Server, Status};
+pub use handle::Server;
 pub use options::{Options, Settings};
+pub use status::{FollowerStatus, MemberStatus, Status};
