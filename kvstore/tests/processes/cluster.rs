@@ -11,10 +11,31 @@ use std::time::{Duration, Instant};
 
 use super::proxy::Proxy;
 
-/// Longest election timeout of the seed's file, in milliseconds.
-const CONF: &str = "{\"EToutStart\":150,\"EToutEnd\":400,\"HTout\":50\n}";
 /// Nothing here takes longer on any machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long servers wait for a leader, in milliseconds, and how often one is heard of.
+#[derive(Clone, Copy)]
+pub(crate) struct Timing {
+    election: (u64, u64),
+    heartbeat: u64,
+}
+
+impl Timing {
+    /// Longer than any write takes to become durable on a machine that has much else to do: an election needs some.
+    const USUAL: Self = Self { election: (400, 900), heartbeat: 100 };
+    /// For who expects the same leader from beginning to end, on whatever machine.
+    pub(crate) const STEADY: Self = Self { election: (2_000, 4_000), heartbeat: 200 };
+
+    fn file(self) -> String {
+        let Self { election: (start, end), heartbeat } = self;
+        format!("{{\"EToutStart\":{start},\"EToutEnd\":{end},\"HTout\":{heartbeat}\n}}")
+    }
+}
+
+/// Within three of the longest election timeouts there is a leader that takes writes: one until somebody campaigns, one for a
+/// vote that is split, and one for all else.
+pub(crate) const RESUMES_WITHIN: Duration = Duration::from_millis(3 * Timing::USUAL.election.1);
 
 pub(crate) struct Cluster {
     pub(crate) directory: PathBuf,
@@ -55,15 +76,15 @@ impl Ports {
 
 impl Cluster {
     pub(crate) fn start(count: u64) -> Self {
-        Self::start_with(count, &["--insecure"])
+        Self::start_with(count, Timing::USUAL, &["--insecure"])
     }
 
-    pub(crate) fn start_with(count: u64, flags: &[&str]) -> Self {
+    pub(crate) fn start_with(count: u64, timing: Timing, flags: &[&str]) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = std::env::temp_dir().join(format!("kvstore-processes-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory");
-        fs::write(directory.join("conf.json"), CONF).expect("a file");
+        fs::write(directory.join("conf.json"), timing.file()).expect("a file");
         fs::write(directory.join("secret"), "open sesame 123").expect("a file");
         let mut cluster = Self {
             ports: (1..=count).map(|id| (id, Ports::free())).collect(),
@@ -114,21 +135,13 @@ impl Cluster {
 
     pub(crate) fn start_server_with(&mut self, id: u64, flags: &[&str]) {
         let peers = self.write_peers(id);
-        let ports = self.ports[&id];
         let log = fs::OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.directory.join(format!("log-{id}")))
             .expect("a file");
-        let child = Command::new(env!("CARGO_BIN_EXE_kvstore"))
-            .arg("serve")
-            .args(["--id", &id.to_string()])
-            .args([PathBuf::from("--peers"), peers])
-            .args([PathBuf::from("--conf"), self.directory.join("conf.json")])
-            .args([PathBuf::from("--data"), self.data(id)])
-            .args(["--clients", &format!("127.0.0.1:{}", ports.clients)])
-            .args(["--admin", &format!("127.0.0.1:{}", ports.admin)])
-            .args(["--segment-mib", "1"])
+        let child = self
+            .serve(id, id, peers)
             .args(flags)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -136,6 +149,28 @@ impl Cluster {
             .spawn()
             .expect("the program");
         self.children.insert(id, child);
+    }
+
+    fn serve(&self, id: u64, directory_of: u64, peers: PathBuf) -> Command {
+        let ports = self.ports[&id];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kvstore"));
+        command
+            .arg("serve")
+            .args(["--id", &id.to_string()])
+            .args([PathBuf::from("--peers"), peers])
+            .args([PathBuf::from("--conf"), self.directory.join("conf.json")])
+            .args([PathBuf::from("--data"), self.data(directory_of)])
+            .args(["--clients", &format!("127.0.0.1:{}", ports.clients)])
+            .args(["--admin", &format!("127.0.0.1:{}", ports.admin)])
+            .args(["--segment-mib", "1"]);
+        command
+    }
+
+    /// What a server says, and whether it ends well, where another has its directory.
+    pub(crate) fn serve_in_directory_of(&mut self, other: u64, id: u64) -> (bool, String) {
+        let peers = self.write_peers(id);
+        let output = self.serve(id, other, peers).arg("--insecure").output().expect("the program");
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
     pub(crate) fn data(&self, id: u64) -> PathBuf {
@@ -202,6 +237,18 @@ impl Cluster {
         }
     }
 
+    /// The leader, once all servers know it.
+    pub(crate) fn leader_of_all(&self) -> u64 {
+        let mut known = None;
+        until("all know one leader", || {
+            let leader = self.leader();
+            known = Some(leader);
+            let knows = |id: &u64| self.status(*id).is_some_and(|status| status["leader"] == leader);
+            self.children.keys().all(knows)
+        });
+        known.expect("it was just found")
+    }
+
     pub(crate) fn all_logs(&self) -> String {
         self.ports.keys().map(|id| format!("--- {id}\n{}", self.log(*id))).collect()
     }
@@ -213,7 +260,7 @@ impl Cluster {
     /// A page of the operators' port.
     pub(crate) fn get(&self, id: u64, path: &str) -> Option<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.ports[&id].admin)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_millis(500))).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(1))).ok()?;
         write!(stream, "GET {path} HTTP/1.1\r\n\r\n").ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
@@ -232,13 +279,32 @@ impl Cluster {
         (output.status.success(), text.into_owned())
     }
 
+    /// Has an operator ask until it is so: who asks while leadership changes is told to ask again, or that nobody knows.
+    pub(crate) fn admin_until(&self, arguments: &[&str], what: &str, is: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is(self) {
+            let (_, text) = self.admin(arguments);
+            let next = Instant::now() + Duration::from_secs(5);
+            while !is(self) && Instant::now() < next {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            assert!(Instant::now() < deadline, "never: {what}; {text}\n{}", self.all_logs());
+        }
+    }
+
+    /// With what code the process of a server has ended, if it has.
+    pub(crate) fn has_ended(&mut self, id: u64) -> Option<Option<i32>> {
+        let status = self.children.get_mut(&id).expect("started").try_wait().expect("a process")?;
+        self.children.remove(&id);
+        Some(status.code())
+    }
+
     /// Waits until the process of a server ends by itself, and says with what code.
     pub(crate) fn wait_for_end(&mut self, id: u64) -> Option<i32> {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            if let Some(status) = self.children.get_mut(&id).expect("started").try_wait().expect("a process") {
-                self.children.remove(&id);
-                return status.code();
+            if let Some(code) = self.has_ended(id) {
+                return code;
             }
             assert!(Instant::now() < deadline, "it does not end: {}", self.log(id));
             std::thread::sleep(Duration::from_millis(20));

@@ -7,18 +7,19 @@ use std::time::Duration;
 use kvstore::server::frame::{self, Secret};
 use raft_core::NodeId;
 
-use super::cluster::{Cluster, until};
+use super::cluster::{Cluster, PATIENCE, Timing, until};
 use super::load::Load;
 
 fn connect(port: u16) -> TcpStream {
     let stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a socket");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
     stream
 }
 
-/// Sends it, and waits until the server has hung up.
+/// Sends it, and waits until the server has hung up, or waits for more.
 fn send(port: u16, bytes: &[u8]) {
     let mut stream = connect(port);
+    stream.set_read_timeout(Some(Duration::from_secs(3))).expect("a socket");
     // The server may hang up in the middle.
     let _ = stream.write_all(bytes);
     let _ = stream.read_to_end(&mut Vec::new());
@@ -45,7 +46,7 @@ fn hostile_input_on_every_port_closes_the_connection_and_the_cluster_goes_on() {
     std::fs::create_dir_all(&directory).expect("a directory");
     let secret = directory.join("secret");
     std::fs::write(&secret, "open sesame 123\n").expect("a file");
-    let mut cluster = Cluster::start_with(3, &["--secret-file", secret.to_str().expect("text")]);
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--secret-file", secret.to_str().expect("text")]);
     let load = Load::start(&cluster, 2, 7);
     load.wait_for(20);
     let target = cluster.leader();

@@ -1,6 +1,6 @@
 //! What operators do.
 
-use super::cluster::{Cluster, until};
+use super::cluster::{Cluster, Timing, until};
 use super::load::Load;
 
 #[test]
@@ -12,27 +12,18 @@ fn a_new_server_joins_by_itself_once_added_and_a_removed_one_stops() {
     assert!(done, "{text}");
     let ports = cluster.add_ports(4);
     cluster.start_server_with(4, &["--insecure", "--join"]);
-    let is_voter = |asked: u64, id: u64| {
-        let status = cluster.status(asked)?;
-        let members = status["members"].as_array()?.clone();
-        Some(members.iter().any(|member| member["id"] == id && member["role"] == "voter"))
-    };
-    // Whether a change took effect may stay unknown on a busy machine, where leaders come and go.
-    until("server 4 is added", || {
-        cluster.admin(&["add", "4", &format!("127.0.0.1:{}", ports.peers)]).0 || is_voter(4, 4) == Some(true)
+    let address = format!("127.0.0.1:{}", ports.peers);
+    cluster.admin_until(&["add", "4", &address], "server 4 votes", |cluster| {
+        cluster.status(4).is_some_and(|status| role_of(4, &status) == Some("voter"))
     });
-    until("server 4 votes", || is_voter(4, 4) == Some(true));
-    let leader = cluster.leader();
-    let removed = if leader == 3 { 2 } else { 3 };
-    until("it is removed", || {
-        cluster.admin(&["remove", &removed.to_string()]).0 || is_voter(4, removed) == Some(false)
+    let removed = if cluster.leader() == 3 { 2 } else { 3 };
+    cluster.admin_until(&["remove", &removed.to_string()], "the others do not count it", |cluster| {
+        cluster.status(cluster.leader()).is_some_and(|status| role_of(removed, &status).is_none())
     });
     assert_eq!(cluster.wait_for_end(removed), Some(0), "{}", cluster.log(removed));
     assert!(cluster.log(removed).contains("removed from the cluster"));
-    until("server 4 leads", || {
-        cluster.admin(&["transfer", "4"]);
-        cluster.status(4).is_some_and(|status| status["role"] == "leader")
-    });
+    let leads = |cluster: &Cluster| cluster.status(4).is_some_and(|status| status["role"] == "leader");
+    cluster.admin_until(&["transfer", "4"], "server 4 leads", leads);
     load.wait_for(20);
     load.finish_and_check(&cluster);
     let metrics = cluster.get(4, "/metrics").expect("a page");
@@ -40,13 +31,24 @@ fn a_new_server_joins_by_itself_once_added_and_a_removed_one_stops() {
     cluster.stop_all();
 }
 
+/// What `id` is to a server of this status.
+fn role_of(id: u64, status: &serde_json::Value) -> Option<&str> {
+    status["members"].as_array()?.iter().find(|member| member["id"] == id)?["role"].as_str()
+}
+
 #[test]
 fn a_wiped_server_is_told_to_rejoin_under_a_new_id() {
-    let mut cluster = Cluster::start(3);
+    // A leader knows only what was acknowledged to itself.
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--insecure"]);
     let load = Load::start(&cluster, 2, 5);
     load.wait_for(30);
     let leader = cluster.leader();
     let wiped = cluster.servers().into_iter().find(|id| *id != leader).expect("three");
+    until("the leader knows what it has", || {
+        let status = cluster.status(leader).unwrap_or_default();
+        let followers = status["followers"].as_array().cloned().unwrap_or_default();
+        followers.iter().any(|follower| follower["id"] == wiped && follower["match_index"].as_u64() > Some(0))
+    });
     cluster.kill(wiped);
     std::fs::remove_dir_all(cluster.data(wiped)).expect("its files");
     cluster.start_server(wiped);
@@ -73,5 +75,21 @@ fn a_damaged_log_is_refused_with_the_file_and_the_place() {
     assert_eq!(cluster.wait_for_end(damaged), Some(1));
     assert!(cluster.log(damaged).contains("the checksum does not match"), "{}", cluster.log(damaged));
     load.finish_and_check(&cluster);
+    cluster.stop_all();
+}
+
+#[test]
+fn a_port_or_a_directory_that_somebody_has_is_named_in_one_line() {
+    let mut cluster = Cluster::start(3);
+    cluster.kill(2);
+    let port = cluster.ports(2).clients;
+    let taken = std::net::TcpListener::bind(("127.0.0.1", port)).expect("nobody has it now");
+    cluster.start_server(2);
+    assert_eq!(cluster.wait_for_end(2), Some(1));
+    let problem = format!("cannot listen for clients on 127.0.0.1:{port}: ");
+    assert!(cluster.log(2).lines().last().is_some_and(|line| line.contains(&problem)), "{}", cluster.log(2));
+    drop(taken);
+    let (done, text) = cluster.serve_in_directory_of(1, 3);
+    assert!(!done && text.contains("another server runs on this directory"), "{text}");
     cluster.stop_all();
 }

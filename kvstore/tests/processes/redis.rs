@@ -2,16 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::Duration;
 
-use super::cluster::Cluster;
+use super::cluster::{Cluster, PATIENCE, Timing};
 
 struct Redis(TcpStream);
 
 impl Redis {
     fn connect(port: u16) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", port)).expect("a server");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a socket");
+        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         Self(stream)
     }
 
@@ -33,7 +32,7 @@ impl Redis {
 
 #[test]
 fn redis_clients_get_what_redis_says() {
-    let mut cluster = Cluster::start(3);
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--insecure"]);
     let leader = cluster.leader();
     let mut redis = Redis::connect(cluster.ports(leader).clients);
     for (line, expected) in [
@@ -76,8 +75,8 @@ fn redis_clients_get_what_redis_says() {
 
 #[test]
 fn a_follower_says_where_the_leader_is_or_passes_commands_on() {
-    let mut cluster = Cluster::start_with(3, &["--insecure", "--forward"]);
-    let leader = cluster.leader();
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--insecure", "--forward"]);
+    let leader = cluster.leader_of_all();
     let follower = cluster.servers().into_iter().find(|id| *id != leader).expect("three");
     let mut redis = Redis::connect(cluster.ports(follower).clients);
     redis.expect("SET f 1", "+OK\r\n");
@@ -85,11 +84,8 @@ fn a_follower_says_where_the_leader_is_or_passes_commands_on() {
     cluster.stop_all();
     cluster.flags = vec!["--insecure".to_owned()];
     cluster.servers().into_iter().for_each(|id| cluster.start_server(id));
-    let leader = cluster.leader();
+    let leader = cluster.leader_of_all();
     let follower = cluster.servers().into_iter().find(|id| *id != leader).expect("three");
-    super::cluster::until("it knows who leads", || {
-        cluster.status(follower).is_some_and(|status| status["leader"] == leader)
-    });
     let mut redis = Redis::connect(cluster.ports(follower).clients);
     let moved = format!("-MOVED 0 127.0.0.1:{}\r\n", cluster.ports(leader).clients);
     redis.expect("SET f 2", &moved);
