@@ -10,6 +10,9 @@ use crate::plan::{LONGEST_NS, Plan};
 use crate::subject::RequestId;
 use crate::tape::{Decisions, Jitter, Key, Message, Otherwise, Request};
 
+/// So much later than the one before it is a write done that was not.
+const APART_NS: u64 = 1_000;
+
 /// All that made a node do something, and every fault, in the order in which it happened.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Script {
@@ -46,8 +49,8 @@ pub(crate) enum Cause {
     Written { step: usize, write: usize },
     /// A deadline.
     Timer,
-    /// A client's request arrived, and it had asked for it so often before.
-    Request { id: RequestId, attempt: u16, asked_ns: u64, answer_ns: Option<u64> },
+    /// A client's request arrived, and it had asked for it so often before. What for was drawn from `place` on.
+    Request { id: RequestId, attempt: u16, place: u64, asked_ns: u64, answer_ns: Option<u64> },
     /// An operation.
     Operation(Operation),
     /// A fault, as it struck.
@@ -271,14 +274,24 @@ impl Script {
         (Plan { duration_ns, ..script.planned(plan) }, script)
     }
 
+    /// When each write was done that was: by the step that started it, and the how-manieth of that.
+    fn done_writes(&self) -> BTreeMap<(usize, usize), u64> {
+        let done = self.steps.iter().filter_map(|step| match step.cause {
+            Cause::Written { step: parent, write } => Some(((parent, write), step.at_ns)),
+            _ => None,
+        });
+        done.collect()
+    }
+
     /// The decisions of which this script is the run.
     pub(crate) fn decisions<Settings>(&self, plan: &Plan<Settings>) -> Decisions {
         let mut values = BTreeMap::new();
         let (mut timers, mut crashes, mut damages) = ([0; MAX_NODES], [0; MAX_NODES], [0; MAX_NODES]);
-        let mut writes = [0; MAX_NODES];
+        let (mut writes, mut written_ns) = ([0; MAX_NODES], [0; MAX_NODES]);
+        let done = self.done_writes();
         let mut links: BTreeMap<(NodeId, NodeId, u8), u32> = BTreeMap::new();
-        // The number of each message that a step sent, and of its first write.
-        let mut numbers: Vec<(Vec<u32>, u32)> = Vec::with_capacity(self.steps.len());
+        // The number of each message that a step sent.
+        let mut numbers: Vec<Vec<u32>> = Vec::with_capacity(self.steps.len());
         let next = |count: &mut u32| std::mem::replace(count, *count + 1);
         let median_ns = plan.disk.write_ns.0.midpoint(plan.disk.write_ns.1);
         let healed_from = self.until_healed.filter(|_| plan.heal.is_some()).unwrap_or(self.steps.len());
@@ -291,36 +304,41 @@ impl Script {
                 Cause::Message { step: parent, sent } => {
                     let sender = &self.steps[parent];
                     let (to, kind) = sender.sent[sent];
-                    let message = Message { from: sender.node, to, kind, number: numbers[parent].0[sent] };
+                    let message = Message { from: sender.node, to, kind, number: numbers[parent][sent] };
                     let copies = [Key::Latency(message), Key::Again(message), Key::Stale(message)];
                     if let Some(copy) = copies.into_iter().find(|copy| !values.contains_key(copy)) {
                         values.insert(copy, step.at_ns - sender.at_ns);
                     }
                 }
-                Cause::Written { step: parent, write } => {
-                    let (write_ns, number) = (step.at_ns - self.steps[parent].at_ns, numbers[parent].1 + write as u32);
-                    values.insert(Key::Disk { node, number }, write_ns);
-                }
-                Cause::Request { id, attempt, asked_ns, answer_ns } => {
+                Cause::Request { id, attempt, place, asked_ns, answer_ns } => {
                     let request = Request { client: id.client, number: id.number, attempt };
                     values.insert(Key::Asks(request), asked_ns);
+                    values.insert(Key::Command(Request { attempt: 0, ..request }), place);
                     values.insert(Key::Target(request), u64::from(node.0) + 1);
                     values.insert(Key::Request(request), step.at_ns - asked_ns);
                     if let Some(answer_ns) = answer_ns {
                         values.insert(Key::Answer(request), answer_ns);
                     }
                 }
-                Cause::Operation(_) | Cause::Fault(_) | Cause::End { .. } => {}
+                Cause::Written { .. } | Cause::Operation(_) | Cause::Fault(_) | Cause::End { .. } => {}
             }
             // What the healed phase does is its seed's, but for what was on its way when it began.
             if place >= healed_from {
-                numbers.push((Vec::new(), 0));
+                numbers.push(Vec::new());
                 continue;
             }
             let count = |&(to, kind): &(NodeId, u8)| next(links.entry((node, to, kind)).or_default());
-            numbers.push((step.sent.iter().map(count).collect(), writes[node.index()]));
-            for write_ns in &step.writes_ns {
-                values.insert(Key::Disk { node, number: next(&mut writes[node.index()]) }, *write_ns);
+            numbers.push(step.sent.iter().map(count).collect());
+            for (write, write_ns) in step.writes_ns.iter().enumerate() {
+                let ends_ns = &mut written_ns[node.index()];
+                let at_ns = match done.get(&(place, write)) {
+                    Some(at_ns) => *at_ns,
+                    // Writes that would have been done together are not: what came between them comes first here too.
+                    None if *write_ns > 0 && step.at_ns + write_ns <= *ends_ns => *ends_ns + APART_NS,
+                    None => step.at_ns + write_ns,
+                };
+                *ends_ns = at_ns.max(*ends_ns);
+                values.insert(Key::Disk { node, number: next(&mut writes[node.index()]) }, at_ns - step.at_ns);
             }
             for (node, kept) in &step.crashes {
                 values.insert(Key::Crash { node: *node, number: next(&mut crashes[node.index()]) }, *kept);

@@ -26,6 +26,8 @@ pub enum Key {
     Asks(Request),
     /// The node that it asks, counted from 1.
     Target(Request),
+    /// What it asks for: from which place on the client's numbers say so.
+    Command(Request),
     /// How long the request travels, in nanoseconds.
     Request(Request),
     /// How long its answer travels, in nanoseconds.
@@ -95,6 +97,7 @@ impl Key {
             Self::Loss(of) => message("loss", of),
             Self::Asks(of) => request("asks", of),
             Self::Target(of) => request("target", of),
+            Self::Command(of) => request("command", of),
             Self::Request(of) => request("request", of),
             Self::Answer(of) => request("answer", of),
             Self::Disk { node, number } => of_node("disk", node, number),
@@ -131,7 +134,7 @@ impl Key {
                     _ => Self::Loss(of),
                 })
             }
-            [word @ ("asks" | "target" | "request" | "answer"), client, number] => {
+            [word @ ("asks" | "target" | "command" | "request" | "answer"), client, number] => {
                 let client = client.strip_prefix('c').and_then(|digits| digits.parse::<u16>().ok());
                 let client = client.and_then(|client| client.checked_sub(1)).ok_or("a client is c1, c2, ...")?;
                 let (number, attempt) = number.split_once('/').unwrap_or((number, "1"));
@@ -141,6 +144,7 @@ impl Key {
                 Ok(match word {
                     "asks" => Self::Asks(of),
                     "target" => Self::Target(of),
+                    "command" => Self::Command(of),
                     "request" => Self::Request(of),
                     _ => Self::Answer(of),
                 })
@@ -155,6 +159,7 @@ impl Key {
             Self::Timer { node, .. } | Self::Disk { node, .. } => (vec![*node], longest_ns),
             Self::Crash { node, .. } => (vec![*node], u64::MAX),
             Self::Damage { node, .. } => (vec![*node], u32::MAX.into()),
+            Self::Command(_) => (Vec::new(), u32::MAX.into()),
             Self::Loss(of) => (vec![of.from, of.to], 1),
             Self::Latency(of) | Self::Again(of) | Self::Stale(of) => (vec![of.from, of.to], longest_ns),
             Self::Target(_) => (Vec::new(), nodes.into()),
@@ -207,6 +212,7 @@ mod tests {
             "stale n2->n1 Append #1",
             "asks c1 #1",
             "target c65535 #3",
+            "command c2 #9",
             "request c2 #9",
             "answer c2 #9",
             "asks c2 #9/2",

@@ -125,6 +125,9 @@ impl<S: Subject> World<S> {
 
     pub(super) fn draw_command(&mut self, id: RequestId) -> S::Command {
         let choice = &mut self.clients[usize::from(id.client)].choice;
+        if let Some(taping) = &mut self.taping {
+            *choice = taping.command(id, choice);
+        }
         S::draw_command(&self.plan.settings, id.client, id.number, choice)
     }
 

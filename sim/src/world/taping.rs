@@ -55,6 +55,8 @@ pub(super) struct Taping {
     asked: BTreeMap<u16, Request>,
     /// When each request was asked, and the steps in which it came to a node that has not answered it.
     asked_ns: BTreeMap<Request, u64>,
+    /// From which place on was drawn what each asks for.
+    commands: BTreeMap<RequestId, u64>,
     arrived: BTreeMap<(NodeId, RequestId), VecDeque<usize>>,
 }
 
@@ -75,6 +77,7 @@ impl Taping {
             is_healed: false,
             asked: BTreeMap::new(),
             asked_ns: BTreeMap::new(),
+            commands: BTreeMap::new(),
             arrived: BTreeMap::new(),
         }
     }
@@ -252,6 +255,13 @@ impl Taping {
         self.is_nothing_else()
     }
 
+    /// What decides of what a client asks for, of which the seed says `drawn`.
+    pub(super) fn command(&mut self, id: RequestId, drawn: &Choice) -> Choice {
+        let place = self.value(Key::Command(request(id, 0))).filter(|_| !self.is_healed).unwrap_or(drawn.place());
+        self.commands.insert(id, place);
+        drawn.at_place(place)
+    }
+
     /// Whom a client asks, of whom the seed says `drawn`.
     #[cold]
     pub(super) fn asks(&mut self, at_ns: u64, id: RequestId, attempt: u16, drawn: NodeId, nodes: u8) -> NodeId {
@@ -292,7 +302,8 @@ impl Taping {
     #[cold]
     pub(super) fn arrived(&mut self, at_ns: u64, node: NodeId, id: RequestId, attempt: u16) {
         let asked_ns = self.asked_ns.get(&request(id, attempt)).copied().unwrap_or(at_ns);
-        self.begin(at_ns, node, Cause::Request { id, attempt, asked_ns, answer_ns: None });
+        let place = self.commands.get(&id).copied().unwrap_or(0);
+        self.begin(at_ns, node, Cause::Request { id, attempt, place, asked_ns, answer_ns: None });
         self.arrived.entry((node, id)).or_default().push_back(self.script.steps.len() - 1);
     }
 
