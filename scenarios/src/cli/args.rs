@@ -237,6 +237,9 @@ pub(super) struct ScoreArgs {
     /// The scenario, one of those that `list` shows
     #[arg(long, value_name = "NAME", default_value = scenarios::catalogue::DEFAULT)]
     pub(super) scenario: String,
+    /// The protocol that has the bugs which do not say, one of those that `list` shows
+    #[arg(long, value_name = "NAME", default_value = SubjectName::default().name())]
+    pub(super) subject: SubjectName,
     /// How many bugs are tried at a time [default: one for each processor]
     #[arg(long, value_name = "J", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) jobs: Option<u16>,

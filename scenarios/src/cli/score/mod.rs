@@ -48,7 +48,7 @@ pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     let before = args.against.as_deref().map(report::read).transpose()?;
     args.engine.engine()?;
     let options = args.engine.options().split_whitespace().map(str::to_owned).collect();
-    let (scenario, subject) = (args.scenario.clone(), None);
+    let (scenario, subject) = (args.scenario.clone(), args.subject.name().to_owned());
     let (seeds, budget_events, enough) = (args.seeds.clone(), args.budget_events, args.enough);
     let trial = Trial { seeds, budget_events, enough, subject, scenario, options };
     let jobs = args.jobs.map_or_else(super::processors, usize::from);

@@ -23,8 +23,7 @@ pub(super) struct Trial {
     pub(super) budget_events: u64,
     /// Nor after this many failing ones: they tell enough.
     pub(super) enough: u64,
-    /// The subject, where it is not the usual one.
-    pub(super) subject: Option<String>,
+    pub(super) subject: String,
     pub(super) scenario: String,
     /// What else `fuzz` is told.
     pub(super) options: Vec<String>,
@@ -72,7 +71,7 @@ impl Trial {
     /// The trial of a bug that says which subject has it, or which scenario brings it out.
     pub(super) fn for_bug(&self, header: &Header) -> Self {
         let mut trial = self.clone();
-        trial.subject = header.subject.clone().or(trial.subject);
+        trial.subject = header.subject.clone().unwrap_or(trial.subject);
         trial.scenario = header.scenario.clone().unwrap_or(trial.scenario);
         trial
     }
@@ -102,10 +101,8 @@ impl Trial {
     /// One thread: where a trial stops must not depend on how many there are.
     fn command(&self, program: &Path, verb: &str) -> Command {
         let mut command = Command::new(program);
-        command.args([verb, "--json", "--jobs", "1", "--scenario", &self.scenario]).args(&self.options);
-        if let Some(subject) = &self.subject {
-            command.args(["--subject", subject]);
-        }
+        command.args([verb, "--json", "--jobs", "1", "--scenario", &self.scenario, "--subject", &self.subject]);
+        command.args(&self.options);
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RAFT_SIM_")) {
             command.env_remove(name);
         }
