@@ -93,7 +93,7 @@ impl<P, R> Raft<P, R> {
     /// for longer than that. Nobody where it holds none. For checks and metrics: costs a copy of what a leader knows.
     #[must_use]
     pub fn lease_vouchers(&self, now: Time) -> Vec<NodeId> {
-        let Role::Leader(leader) = &self.role else { return Vec::new() };
+        let (Role::Leader(leader), Some(_)) = (&self.role, self.config.lease) else { return Vec::new() };
         let mut leader = leader.clone();
         if !leader.holds_lease(self.config.lease, now) {
             return Vec::new();

@@ -1,5 +1,7 @@
 //! A list that grows without moving what it holds.
 
+use std::ops::Index;
+
 /// How many items a block holds.
 const BLOCK: usize = 256;
 
@@ -39,6 +41,12 @@ impl<T> Blocks<T> {
     pub fn get(&self, place: usize) -> Option<&T> {
         let place = place + self.dropped;
         self.blocks.get(place / BLOCK)?.get(place % BLOCK)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, place: usize) -> Option<&mut T> {
+        let place = place + self.dropped;
+        self.blocks.get_mut(place / BLOCK)?.get_mut(place % BLOCK)
     }
 
     /// Adds an item at the end.
@@ -85,6 +93,16 @@ impl<T> Blocks<T> {
     /// All items, in order.
     pub fn iter(&self) -> impl Iterator<Item = &T> {
         self.blocks.iter().flatten().skip(self.dropped)
+    }
+}
+
+/// Panics where there is no such item, as a `Vec` does.
+impl<T> Index<usize> for Blocks<T> {
+    type Output = T;
+
+    fn index(&self, place: usize) -> &T {
+        let place = place + self.dropped;
+        &self.blocks[place / BLOCK][place % BLOCK]
     }
 }
 

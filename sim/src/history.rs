@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
+use crate::blocks::Blocks;
 use crate::failure::Violation;
 use crate::linearizability::{Access, KeyValue, Model, Op, Outcome, Stuck, Value, Verb, Verdict, WORK, check};
 use crate::subject::RequestId;
@@ -45,7 +46,7 @@ pub struct ClientOp {
 /// The operations of a run on keys, in the order in which they were first asked for.
 #[derive(Clone, Debug, Default)]
 pub struct History {
-    ops: Vec<ClientOp>,
+    ops: Blocks<ClientOp>,
     /// By client and number, where an operation stands.
     places: Vec<Vec<u32>>,
     /// By key, what the answers so far leave of it if each took effect when it was given; `None`: not all of them fit so.
@@ -161,7 +162,7 @@ impl History {
 
     /// All operations, each to be written down as one line of a file.
     #[must_use]
-    pub fn ops(&self) -> &[ClientOp] {
+    pub fn ops(&self) -> &Blocks<ClientOp> {
         &self.ops
     }
 
@@ -231,7 +232,7 @@ impl History {
     /// What values are called: after those who wrote them.
     fn names(&self, stuck: &Stuck, places: &[usize]) -> Names {
         let mut names = Names::default();
-        for op in &self.ops {
+        for op in self.ops.iter() {
             let name = format!("<{}-{}>", op.client, op.number);
             if let Verb::Put(value) | Verb::CompareAndSet { new: value, .. } | Verb::Append(value) = op.access.verb {
                 names.0.insert(value, name);

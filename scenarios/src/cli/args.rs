@@ -33,7 +33,7 @@ pub(super) enum Verb {
     Explain(ExplainArgs),
     /// Show the scenarios, subjects, fault classes and checkers
     List(ListArgs),
-    /// Measure the speed on a fixed workload
+    /// Measure the speed on a fixed workload, and of the default swarm by class of faults
     Bench(BenchArgs),
     /// Put known bugs into the code, one by one, and count what it takes to find them
     Score(ScoreArgs),
@@ -209,6 +209,9 @@ pub(super) struct BenchArgs {
     /// Virtual seconds a seed
     #[arg(long, value_name = "S", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) virtual_seconds: u64,
+    /// How many seeds of the default swarm behind them, 0 for none
+    #[arg(long, value_name = "N", default_value_t = 400, value_parser = clap::value_parser!(u64).range(..=1_000_000))]
+    pub(super) swarm_count: u64,
     /// Print one JSON document instead of text
     #[arg(long)]
     pub(super) json: bool,

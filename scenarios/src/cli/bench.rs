@@ -10,6 +10,7 @@ use sim::choices::Choices;
 use sim::{CampaignReport, run_plan};
 
 use super::args::BenchArgs;
+use super::bench_swarm::{self, Swarm};
 use super::numbers::{grouped, per_second};
 use super::{VERSION, exit, hex, print, print_json};
 
@@ -32,6 +33,8 @@ struct Document {
     peak_memory_kib: Option<u64>,
     trace_hash: String,
     failures: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    swarm: Option<Swarm>,
     version: &'static str,
 }
 
@@ -63,6 +66,7 @@ pub(super) fn run<S: CatalogueSubject>(args: &BenchArgs) -> Result<ExitCode, Str
         peak_memory_kib: peak_memory_kib(),
         trace_hash: hex(report.trace_hash),
         failures: report.failures.len(),
+        swarm: (args.swarm_count > 0).then(|| bench_swarm::measure::<S>(args.swarm_count)).transpose()?,
         version: VERSION,
     };
     if args.json {
@@ -77,7 +81,7 @@ fn text(document: &Document) -> String {
     let Document { subject, seeds, virtual_seconds_per_seed, wall_ms, .. } = document;
     let memory =
         document.peak_memory_kib.map_or_else(|| "unknown here".to_owned(), |kib| format!("{} KiB", grouped(kib)));
-    format!(
+    let of_workload = format!(
         "{subject}: {seeds} seeds of {virtual_seconds_per_seed} virtual seconds in {} ms, one thread, all checkers on\n  \
          virtual seconds a second  {}\n  events a second           {}  ({} ns each)\n  deliveries a second       {}  \
          ({} ns each)\n  per seed                  {} events, {} deliveries, {} commits, {} elections\n  peak memory               {memory}\n  \
@@ -93,7 +97,8 @@ fn text(document: &Document) -> String {
         grouped(document.commits / seeds),
         grouped(document.elections / seeds),
         document.trace_hash
-    )
+    );
+    of_workload + &document.swarm.as_ref().map_or(String::new(), Swarm::text)
 }
 
 /// The most memory this process ever had, where the system tells.

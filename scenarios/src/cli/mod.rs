@@ -2,6 +2,7 @@
 
 mod args;
 mod bench;
+mod bench_swarm;
 mod engine;
 pub(crate) mod exit;
 mod explain;

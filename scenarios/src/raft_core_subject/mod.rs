@@ -292,7 +292,7 @@ impl RaftCore {
                 Effect::Send { to, message } => out.send(sim_id(to), message),
                 Effect::Persist(write) => self.persist(write, out),
                 Effect::Apply { first, last } => self.apply(first, last),
-                rare => self.carry_out_rare(rare, out),
+                effect => self.carry_out_rare(effect, out),
             }
         }
         if let Some(input) = self.inputs.pop_front() {

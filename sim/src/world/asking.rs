@@ -14,15 +14,23 @@ use crate::trace::{Message, Sent};
 pub(super) struct Asking<'a, S: Subject> {
     world: &'a mut World<S>,
     node: NodeId,
-    /// The first thing that must not be.
+    /// Nearly always none: one word to look at.
+    complaints: Option<Box<Complaints>>,
+}
+
+/// What must not be, in a step.
+#[derive(Default)]
+struct Complaints {
+    /// The first thing that the world finds.
     violation: Option<Box<Violation>>,
+    /// What the node says of its input, and of itself.
     refused: Option<Box<Violation>>,
     stopped: Option<Box<Violation>>,
 }
 
 impl<'a, S: Subject> Asking<'a, S> {
     pub(super) fn new(world: &'a mut World<S>, node: NodeId) -> Self {
-        Self { world, node, violation: None, refused: None, stopped: None }
+        Self { world, node, complaints: None }
     }
 
     /// The subject has been stepped, at `local_ns` on its clock: completes the writes that take no time, lets the checkers
@@ -31,7 +39,7 @@ impl<'a, S: Subject> Asking<'a, S> {
     pub(super) fn end_step(mut self, subject: &mut S, local_ns: u64) -> Result<(), Box<Violation>> {
         let node = self.node;
         loop {
-            if let Some(violation) = self.violation.take() {
+            if let Some(violation) = self.complaints.as_mut().and_then(|complaints| complaints.violation.take()) {
                 return Err(violation);
             }
             // Before the next write: what is not durable yet must not have been promised.
@@ -42,12 +50,17 @@ impl<'a, S: Subject> Asking<'a, S> {
             self.world.store(node, &write)?;
             subject.step(local_ns, Input::Written, &mut self);
         }
-        let Self { world, refused, stopped, .. } = self;
+        let Self { world, complaints, .. } = self;
         world.look(node, subject)?;
-        if refused.is_some() || stopped.is_some() {
-            return world.complained(refused, stopped);
+        if let Some(complaints) = complaints {
+            return world.hear(*complaints);
         }
         if world.responses.is_empty() { Ok(()) } else { world.send_responses(node) }
+    }
+
+    #[cold]
+    fn complaints(&mut self) -> &mut Complaints {
+        self.complaints.get_or_insert_default()
     }
 }
 
@@ -64,7 +77,7 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
         match self.world.hosts[self.node].answered(self.node, id) {
             Ok(()) => self.world.responses.push((id, response)),
             Err(violation) => {
-                self.violation.get_or_insert(violation);
+                self.complaints().violation.get_or_insert(violation);
             }
         }
     }
@@ -75,11 +88,12 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
 
     fn refuse(&mut self, reason: String) {
         let detail = format!("{} refuses an input: {reason}", self.node);
-        self.refused = Some(Violation::new("honest_peers", detail));
+        self.complaints().refused = Some(Violation::new("honest_peers", detail));
     }
 
     fn stop(&mut self, reason: String) {
-        self.stopped = Some(Violation::new("crash", format!("{} stops: {reason}", self.node)));
+        let detail = format!("{} stops: {reason}", self.node);
+        self.complaints().stopped = Some(Violation::new("crash", detail));
     }
 }
 
@@ -140,11 +154,7 @@ impl<S: Subject> World<S> {
 
     /// What a node that refuses an input, or stops, makes of the run.
     #[cold]
-    fn complained(
-        &mut self,
-        refused: Option<Box<Violation>>,
-        stopped: Option<Box<Violation>>,
-    ) -> Result<(), Box<Violation>> {
+    fn hear(&mut self, Complaints { refused, stopped, .. }: Complaints) -> Result<(), Box<Violation>> {
         if let Some(refused) = refused {
             return Err(refused);
         }
@@ -157,7 +167,8 @@ impl<S: Subject> World<S> {
     /// `subject` is as it was when it made its promises, but for the rest of that one step, and so is its disk.
     #[inline(never)]
     fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
-        for promise in self.promises.drain(..) {
+        for place in 0..self.promises.len() {
+            let promise = self.promises[place];
             let entry = match promise {
                 Promise::Log { index: index @ 1.., .. } => subject.log_entry(index),
                 _ => None,
@@ -176,6 +187,7 @@ impl<S: Subject> World<S> {
                 }
             }
         }
+        self.promises.clear();
         Ok(())
     }
 }

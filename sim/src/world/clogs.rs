@@ -37,7 +37,8 @@ impl<S: Subject> World<S> {
         self.held.push(Held { from, to, kind, letter });
     }
 
-    fn drop_message(&mut self, from: NodeId, to: NodeId, letter: Letter, why: &'static str) {
+    #[cold]
+    pub(super) fn drop_message(&mut self, from: NodeId, to: NodeId, letter: Letter, why: &'static str) {
         let source = letter.source();
         if let Some(message) = self.mail.take(letter) {
             self.note_drop(from, to, source, &message, why);

@@ -348,6 +348,9 @@ impl<S: Subject> World<S> {
             }
             return;
         };
+        if self.is_led_as(core, before) {
+            return;
+        }
         let Some(problem) = self.leader_of(core).map_or_else(Some, |now| (now != before).then(|| changed(before, now)))
         else {
             return;
@@ -458,6 +461,15 @@ impl<S: Subject> World<S> {
     fn voters_of(&self, leader: NodeId, core: NodeSet) -> impl Iterator<Item = NodeId> + use<S> {
         let membership = self.membership_of(leader);
         self.members(core).filter(move |node| membership.is_voter(*node))
+    }
+
+    /// Whether all of the core are in one term, and nobody but `leader` leads in it: nearly always so, once it has settled.
+    fn is_led_as(&self, core: NodeSet, (leader, term): (NodeId, u64)) -> bool {
+        let is_in_order = |node: NodeId| {
+            let seen = self.checkers.seen(node);
+            seen.term_and_vote.term == term && (seen.role == Role::Leader) == (node == leader)
+        };
+        core.contains(leader) && self.members(core).all(is_in_order)
     }
 
     /// The node of the core that leads, and its term, which all of the core are in; or what is wrong with that.

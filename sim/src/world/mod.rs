@@ -392,6 +392,8 @@ impl<S: Subject> World<S> {
         self.step_node(sleeper, Input::DeadlineReached)
     }
 
+    // What is popped need not be put down again.
+    #[inline(always)]
     fn execute(&mut self, event: Event<S>) -> Result<(), Box<Violation>> {
         self.trace.fold(event.tag());
         if !self.paused.is_empty()
@@ -426,6 +428,7 @@ impl<S: Subject> World<S> {
 
     // ---- Messages ----
 
+    #[inline(never)]
     fn deliver(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
         let source = letter.source();
         // Decided on arrival: a message in flight outlives the crash of its sender and the end of a partition.
@@ -433,19 +436,28 @@ impl<S: Subject> World<S> {
             self.stop_message(from, to, kind, letter);
             return Ok(());
         }
-        let place = letter.place();
-        let Some(message) = self.mail.take(letter) else { return Ok(()) };
         if self.subjects[to].is_none() {
-            self.note_drop(from, to, source, &message, "down");
+            self.drop_message(from, to, letter, "down");
             return Ok(());
         }
+        let place = letter.place();
+        let Some(message) = self.mail.take(letter) else { return Ok(()) };
+        let input = Input::Receive { from, message };
         self.deliveries += 1;
         if let Some(taping) = &mut self.taping {
             taping.delivered(self.now_ns, to, place);
         }
-        let says = &message;
-        self.trace.note(self.now_ns, Some(to), source, move || What::Delivery(in_words::<S>(from, to, says)));
-        self.step_node(to, Input::Receive { from, message })
+        if self.trace.is_recording() {
+            self.note_delivery(to, source, &input);
+        }
+        self.step_node(to, input)
+    }
+
+    #[cold]
+    fn note_delivery(&mut self, to: NodeId, source: Source, input: &Input<S>) {
+        if let Input::Receive { from, message } = input {
+            self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(*from, to, message)));
+        }
     }
 
     /// A message that has long arrived arrives once more.
@@ -493,6 +505,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Lets the checkers look at a node that may have changed.
+    #[inline(always)]
     fn look(&mut self, node: NodeId, subject: &mut S) -> Result<(), Box<Violation>> {
         let alarm_ns = subject.deadline_ns().map_or(NEVER, |deadline| self.clocks[node].world_ns(deadline));
         // A deadline that is reached already is due now, not in the past.

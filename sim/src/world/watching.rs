@@ -16,12 +16,12 @@ pub(super) struct Before {
 
 impl<S: Subject> World<S> {
     #[cold]
-    pub(super) fn remember(&mut self, node: NodeId, is_new_alarm: bool) -> Box<Before> {
+    pub(super) fn remember(&mut self, node: NodeId, is_new_alarm: bool) -> Before {
         if is_new_alarm {
             self.trace.leads_to(Source::Alarm(node));
         }
         let log = self.trace.is_recording().then(|| self.checkers.log(node).to_vec());
-        Box::new(Before { seen: *self.checkers.seen(node), log })
+        Before { seen: *self.checkers.seen(node), log }
     }
 
     #[cold]
