@@ -26,43 +26,47 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     #[inline]
     pub(crate) fn replicate_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(leader) = &self.role else { return };
-        // Most often all there is has been sent.
-        if leader.followers[place].progress.next_index() <= self.log.last_index() {
-            self.send_missing_to(place, effects);
-        }
+        while self.has_more_for(place) && self.send_next_to(place, effects) {}
     }
 
+    fn has_more_for(&self, place: usize) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        leader.followers[place].progress.next_index() <= self.log.last_index()
+    }
+
+    /// Sends one append, if it may be sent now. Returns whether it was.
     #[inline(never)]
-    fn send_missing_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) {
-        let Role::Leader(leader) = &mut self.role else { return };
+    fn send_next_to(&mut self, place: usize, effects: &mut Vec<Effect<P>>) -> bool {
+        let Role::Leader(leader) = &mut self.role else { return false };
         let Leader { followers, rounds, .. } = leader;
         let follower = &mut followers[place];
         let progress = &mut follower.progress;
-        while progress.next_index() <= self.log.last_index() && progress.is_sent_entries() {
-            let next = progress.next_index();
-            let prev = next.previous();
-            let Some(prev_term) = self.log.term_at(prev) else {
-                // What the follower lacks has been compacted (§7). It may have been while an append was under way or
-                // the window full: heartbeats, which cannot name that place any more, would never find out about a loss.
-                self.send_snapshot_to(place, effects);
-                return;
-            };
-            if !progress.has_room(&self.config) {
-                return;
-            }
-            let (entries, bytes) = next_entries(next, &self.log, self.unsaved.log.as_ref(), &self.config);
-            progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
-            let append = AppendEntries {
-                term: self.term,
-                attempt: progress.attempt(),
-                round: rounds.last(),
-                prev: LogPosition { index: prev, term: prev_term },
-                entries,
-                leader_commit: self.commit_index,
-            };
-            effects.push(Effect::Send { to: follower.id, message: Message::AppendEntries(append) });
+        if !progress.is_sent_entries() {
+            return false;
         }
+        let next = progress.next_index();
+        let prev = next.previous();
+        let Some(prev_term) = self.log.term_at(prev) else {
+            // What the follower lacks has been compacted (§7). It may have been while an append was under way or
+            // the window full: heartbeats, which cannot name that place any more, would never find out about a loss.
+            self.send_snapshot_to(place, effects);
+            return false;
+        };
+        if !progress.has_room(&self.config) {
+            return false;
+        }
+        let (entries, bytes) = next_entries(next, &self.log, self.unsaved.log.as_ref(), &self.config);
+        progress.sent(LogIndex(prev.0 + entries.len() as u64), bytes, self.now);
+        let append = AppendEntries {
+            term: self.term,
+            attempt: progress.attempt(),
+            round: rounds.last(),
+            prev: LogPosition { index: prev, term: prev_term },
+            entries,
+            leader_commit: self.commit_index,
+        };
+        effects.push(Effect::Send { to: follower.id, message: Message::AppendEntries(append) });
+        true
     }
 
     /// Begins a round: lets every follower that has heard nothing for a heartbeat interval know that the leader is
@@ -186,8 +190,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
 }
 
 /// As much of the log from `next` on as one append may carry, and how many bytes that is.
-// Apart from the loop, which seldom turns twice and would prepare for many turns.
-#[inline(never)]
 fn next_entries<P: Command>(
     next: LogIndex,
     log: &Log<P>,

@@ -46,8 +46,8 @@ impl Value {
         put(b'-');
         put_digits(u64::from(request.client), &mut put);
         put(b'c');
-        bytes.rotate_left(end);
-        Self(bytes)
+        // What lies before it is zeros, which go to the end.
+        Self((u128::from_le_bytes(bytes) >> (8 * end)).to_le_bytes())
     }
 
     /// The text with more behind it; `None`: it does not fit.
@@ -161,7 +161,8 @@ pub enum Answer {
 /// The map, and by client the last request that took effect in its session, with its answer.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Map {
-    values: BTreeMap<i64, Value>,
+    /// By key, ascending: clients use few, and nodes apply more than they do anything else.
+    values: Vec<(i64, Value)>,
     sessions: BTreeMap<u16, (u32, Answer)>,
 }
 
@@ -190,34 +191,35 @@ impl Map {
     #[inline]
     fn carry_out(&mut self, command: &Command) -> Answer {
         let key = command.key;
-        let now = || self.values.get(&key).copied();
-        match &command.verb {
-            Verb::Insert(value) | Verb::Update(value) => {
-                self.values.insert(key, *value);
-            }
+        let place = self.place(key);
+        let now = || place.ok().map(|place| self.values[place].1);
+        let value = match &command.verb {
+            Verb::Insert(value) | Verb::Update(value) => *value,
             Verb::Delete => {
-                self.values.remove(&key);
+                if let Ok(place) = place {
+                    self.values.remove(place);
+                }
                 return Answer::Deleted;
             }
             Verb::View | Verb::Read(_) => return self.look_up(key),
             Verb::Append(more) => {
                 let before = now().unwrap_or(Value([0; Value::LONGEST]));
                 let Some(value) = before.then(*more) else { return Answer::Full(before) };
-                self.values.insert(key, value);
+                value
             }
             Verb::CompareAndSet(expected) => match now() {
                 None => return Answer::NotFound,
                 Some(value) if value != *expected => return Answer::Differs(value),
-                Some(_) => {
-                    self.values.insert(key, Value::of_request(command.request));
-                }
+                Some(_) => Value::of_request(command.request),
             },
             Verb::SetIfAbsent => match now() {
                 Some(value) => return Answer::Differs(value),
-                None => {
-                    self.values.insert(key, Value::of_request(command.request));
-                }
+                None => Value::of_request(command.request),
             },
+        };
+        match place {
+            Ok(place) => self.values[place].1 = value,
+            Err(place) => self.values.insert(place, (key, value)),
         }
         Answer::Done
     }
@@ -225,7 +227,12 @@ impl Map {
     /// What stands at `key`.
     #[must_use]
     pub fn look_up(&self, key: i64) -> Answer {
-        self.values.get(&key).map_or(Answer::NotFound, |value| Answer::Value(*value))
+        self.place(key).map_or(Answer::NotFound, |place| Answer::Value(self.values[place].1))
+    }
+
+    /// Where the key is, or where it would be.
+    fn place(&self, key: i64) -> Result<usize, usize> {
+        self.values.binary_search_by_key(&key, |(key, _)| *key)
     }
 
     /// Appends the map, in bytes: how many keys there are, the keys, and the sessions.
@@ -262,9 +269,10 @@ impl Map {
             let answer = Answer::of_parts(*tag, Value::decode(value)?)?;
             Some((u16::from_le_bytes(*client), (u32::from_le_bytes(*number), answer)))
         };
-        let values = records.iter().map(record).collect::<Option<_>>()?;
+        let values: Vec<(i64, Value)> = records.iter().map(record).collect::<Option<_>>()?;
         let sessions = records_of_sessions.iter().map(session).collect::<Option<_>>()?;
-        rest.is_empty().then_some(Self { values, sessions })
+        let is_in_order = values.is_sorted_by(|(one, _), (next, _)| one < next);
+        (rest.is_empty() && is_in_order).then_some(Self { values, sessions })
     }
 }
 
