@@ -167,10 +167,10 @@ impl StateMachine {
         self.sessions.len()
     }
 
-    /// The latest session that `client` has opened and that is open still.
+    /// The first session that `client` has opened and that is open still.
     #[must_use]
     pub fn session_of(&self, client: u64) -> Option<u64> {
-        self.sessions.latest_of(client)
+        self.sessions.first_of(client)
     }
 
     /// The log's own time, in milliseconds since 1970.

@@ -116,8 +116,8 @@ impl Sessions {
         self.open.len()
     }
 
-    pub(super) fn latest_of(&self, client: u64) -> Option<u64> {
-        self.open.iter().rev().find(|(_, session)| session.client == client).map(|(id, _)| *id)
+    pub(super) fn first_of(&self, client: u64) -> Option<u64> {
+        self.open.iter().find(|(_, session)| session.client == client).map(|(id, _)| *id)
     }
 
     pub(super) fn encode(&self, bytes: &mut Vec<u8>) {

@@ -25,8 +25,8 @@ pub enum Wish {
     Operate {
         /// What.
         operation: Operation,
-        /// Whether it has a place in the client's session.
-        in_session: bool,
+        /// Whether it has a place in a session of the client.
+        place: Place,
     },
     /// A value, without the log.
     Read {
@@ -37,6 +37,17 @@ pub enum Wish {
     },
 }
 
+/// Whether an operation has a place in a session of its client.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// None.
+    Outside,
+    /// One where a session is open.
+    IfOpen,
+    /// One for sure: it is refused where none is open, and takes effect once however often the client asks.
+    Inside,
+}
+
 impl Asked {
     /// A number that no other command of the run has.
     pub(super) fn digest(&self) -> u64 {
@@ -44,13 +55,16 @@ impl Asked {
     }
 
     pub(super) fn draw(settings: &Settings, request: RequestId, choice: &mut Choice) -> Self {
+        if settings.sessions {
+            return Self::draw_inside(settings, request, choice);
+        }
         let number = choice.below(settings.keys);
         let value: Bytes = Value::of_request(request).as_str().into();
-        let through_log = |operation| Wish::Operate { operation, in_session: false };
+        let through_log = |operation| Wish::Operate { operation, place: Place::Outside };
         let wish = match choice.below(16) {
             // One that nobody forgets while the run lasts: what is done in it is surely done.
             14 => through_log(Operation::OpenSession { client: lasting(request.client), expires_after_ms: 86_400_000 }),
-            15 => Wish::Operate { operation: Operation::Insert { key: name(number), value }, in_session: true },
+            15 => Wish::Operate { operation: Operation::Insert { key: name(number), value }, place: Place::IfOpen },
             12 => through_log(Operation::OpenSession {
                 client: request.client.into(),
                 // Some expire in the middle of the run.
@@ -61,11 +75,52 @@ impl Asked {
             4 => through_log(Operation::Delete { key: name(number) }),
             5 if settings.reads => Wish::Read { key: number, path: ReadPath::ReadIndex },
             6 if settings.reads => Wish::Read { key: number, path: ReadPath::Lease },
-            7 | 13 => Wish::Operate { operation: beside(number, value, choice), in_session: true },
+            7 | 13 => Wish::Operate { operation: beside(number, value, choice), place: Place::IfOpen },
             8 => through_log(beside(number, value, choice)),
             _ => through_log(Operation::View { key: name(number) }),
         };
         Self { request, wish }
+    }
+
+    /// Everything that changes something has its place in a session that lasts as long as the run: clients ask again where they
+    /// have no answer.
+    fn draw_inside(settings: &Settings, request: RequestId, choice: &mut Choice) -> Self {
+        let RequestId { client, number } = request;
+        let key = choice.below(settings.keys);
+        let value: Bytes = Value::of_request(request).as_str().into();
+        let open = Operation::OpenSession { client: lasting(client), expires_after_ms: 86_400_000 };
+        let drawn = choice.below(16);
+        // Now and then the client's own last value is there still.
+        let earlier = RequestId { client, number: number.saturating_sub(1 + choice.below(3) as u32) };
+        let wish = match drawn {
+            _ if number <= 1 => Wish::Operate { operation: open, place: Place::Outside },
+            0 | 15 => Wish::Operate { operation: open, place: Place::Outside },
+            1 | 2 => Wish::Operate { operation: Operation::View { key: name(key) }, place: Place::Outside },
+            3 | 4 if settings.reads => Wish::Read { key, path: ReadPath::ReadIndex },
+            5 => Wish::Operate { operation: Operation::Delete { key: name(key) }, place: Place::Inside },
+            6..=8 => {
+                // Two characters, so that values that are appended to do not grow without end.
+                let more = [b'!' + (number / 94 % 94) as u8, b'!' + (number % 94) as u8];
+                Wish::Operate {
+                    operation: Operation::Append { key: name(key), value: more.as_slice().into() },
+                    place: Place::Inside,
+                }
+            }
+            9 | 10 => {
+                let expected = choice.chance_ppm(700_000).then(|| Value::of_request(earlier).as_str().into());
+                Wish::Operate {
+                    operation: Operation::CompareAndSet { key: name(key), expected, value },
+                    place: Place::Inside,
+                }
+            }
+            _ => Wish::Operate { operation: Operation::Insert { key: name(key), value }, place: Place::Inside },
+        };
+        Self { request, wish }
+    }
+
+    /// Whether it has its effect once however often it is asked for.
+    pub(super) fn takes_effect_once(&self) -> bool {
+        matches!(self.wish, Wish::Operate { place: Place::Inside, .. })
     }
 
     /// What the simulator's checkers are to know of it.
@@ -78,6 +133,13 @@ impl Asked {
                 }
                 Operation::Delete { key } => (number_of(key), Verb::Delete),
                 Operation::View { key } => (number_of(key), Verb::Get),
+                Operation::Append { key, value } if self.takes_effect_once() => {
+                    (number_of(key), Verb::Append(InHistory::of(value)))
+                }
+                Operation::CompareAndSet { key, expected, value } if self.takes_effect_once() => {
+                    let expected = expected.as_ref().map(|expected| InHistory::of(expected));
+                    (number_of(key), Verb::CompareAndSet { expected, new: InHistory::of(value) })
+                }
                 _ => return None,
             },
         };
@@ -118,7 +180,8 @@ fn beside(number: u64, value: Bytes, choice: &mut Choice) -> Operation {
 /// What the simulator's checkers are to know of an answer to what they follow.
 pub(super) fn outcome(answer: &Answer) -> Option<Outcome> {
     Some(match answer {
-        Answer::Done | Answer::Deleted => Outcome::Done,
+        Answer::Done | Answer::Deleted | Answer::Length(_) => Outcome::Done,
+        Answer::Differs(found) => Outcome::Found(found.as_ref().map(|found| InHistory::of(found))),
         Answer::Value(value) => Outcome::Found(Some(InHistory::of(value))),
         Answer::NotFound => Outcome::Found(None),
         _ => return None,

@@ -19,7 +19,7 @@ use sim::{
     RequestId, Response, Setup, Subject,
 };
 
-pub use self::command::{Asked, Wish};
+pub use self::command::{Asked, Place, Wish};
 use self::disk::identify;
 pub use self::disk::{ByteDisk, Write};
 use self::short_reads::ShortReads;
@@ -184,6 +184,10 @@ impl Subject for Kvstore {
         command::outcome(answer)
     }
 
+    fn takes_effect_once(command: &Asked) -> bool {
+        command.takes_effect_once()
+    }
+
     fn describe(message: &Self::Message) -> String {
         match decode_message(message) {
             Ok(message) => describe_message(&message),
@@ -264,9 +268,13 @@ impl Kvstore {
                     return None;
                 }
             },
-            Input::Request { id, command } => {
-                ReplicaInput::Request { id: number(id), request: self.request(command, out) }
-            }
+            Input::Request { id, command } => match self.request(command, out) {
+                Some(request) => ReplicaInput::Request { id: number(id), request },
+                None => {
+                    out.respond(id, Response::NoEffect);
+                    return None;
+                }
+            },
             Input::Operate { operation: Operation::TransferLeadership { to } } => {
                 ReplicaInput::TransferLeadership { to: core_id(to) }
             }
@@ -282,25 +290,32 @@ impl Kvstore {
         })
     }
 
-    fn request(&self, asked: Asked, out: &mut impl Outputs<Self>) -> Request {
+    /// What the server is asked; `None`: nothing, since the client has no session in which to ask. Who does not lead says so
+    /// whatever it is asked.
+    fn request(&self, asked: Asked, out: &mut impl Outputs<Self>) -> Option<Request> {
         let trace = asked.digest();
-        let (client, sequence) = (asked.request.client, u64::from(asked.request.number));
-        match asked.wish {
+        let (client, sequence) = (asked.request.client, u64::from(asked.request.number) + 1);
+        Some(match asked.wish {
             Wish::Read { key, path } => Request::Read { query: Query::Get(command::name(key)), mode: read_mode(path) },
-            Wish::Operate { operation, in_session } => {
+            Wish::Operate { operation, place } => {
                 let is_followed = matches!(operation, Verb::Insert { .. });
-                let name = if is_followed { command::lasting(client) } else { client.into() };
-                let session = in_session.then(|| self.replica.machine().session_of(name)).flatten();
-                if session.is_some() {
-                    out.exercised(Feature::SessionUsed as u8);
+                let is_lasting = is_followed || place == Place::Inside;
+                let name = if is_lasting { command::lasting(client) } else { client.into() };
+                let session = (place != Place::Outside).then(|| self.replica.machine().session_of(name)).flatten();
+                match session {
+                    Some(_) => out.exercised(Feature::SessionUsed as u8),
+                    None if place == Place::Inside && self.replica.raft().role() == raft_core::RoleName::Leader => {
+                        return None;
+                    }
+                    None => {}
                 }
                 // The client asks for one thing at a time, and has its answer or wants it no more. One that comes late would
-                // not be carried out then: what the checkers follow must be.
-                let unanswered_from = if is_followed { 1 } else { sequence.max(1) };
+                // not be carried out then: what the checkers follow must be, unless they are told that it is asked for again.
+                let unanswered_from = if is_followed && place == Place::IfOpen { 1 } else { sequence };
                 let stamp = session.map(|session| Stamp { session, sequence, unanswered_from });
                 Request::Command { stamp, trace, operation }
             }
-        }
+        })
     }
 
     fn carry_out(&mut self, output: Output, out: &mut impl Outputs<Self>) {
