@@ -225,6 +225,12 @@ pub(super) struct ScoreArgs {
     /// Which of them, by name, id, or what variants have in common: E7a-last-term-alone, E7a, E7 [default: all]
     #[arg(long, value_name = "ID,..", value_delimiter = ',')]
     pub(super) bugs: Vec<String>,
+    /// Try only so many, other ones for each --turn, of those that the score of --against found in one seed of twenty or more
+    #[arg(long, value_name = "N", requires = "against", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) some: Option<u64>,
+    /// Whose turn it is: some number that goes up, as that of commits does
+    #[arg(long, value_name = "T", requires = "some", default_value_t = 0)]
+    pub(super) turn: u64,
     /// The project's folder [default: the one around the working folder]
     #[arg(long, value_name = "DIR")]
     pub(super) source: Option<PathBuf>,

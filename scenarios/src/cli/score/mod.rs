@@ -19,6 +19,7 @@ use workshop::{NoProgram, Workshop};
 use zoo::Bug;
 
 use super::args::ScoreArgs;
+use super::numbers::grouped;
 use super::{exit, print, print_json};
 
 /// A bug was not found, or the code without any failed.
@@ -39,13 +40,39 @@ enum Verdict {
     NoProgram(NoProgram),
 }
 
+impl Scored {
+    /// For whoever watches.
+    fn in_a_line(&self) -> String {
+        let name = &self.bug.name;
+        match &self.verdict {
+            Verdict::Tried(outcome) if outcome.is_detected() => {
+                let (found, runs) = (grouped(outcome.detections.len() as u64), grouped(outcome.runs));
+                let median = outcome.events_to_detection(50).map_or_else(|| "?".to_owned(), grouped);
+                format!("{name}: found in {found} of {runs} runs, half the time within {median} events")
+            }
+            Verdict::Tried(outcome) => {
+                format!("{name}: NOT FOUND in {} runs, {} events", grouped(outcome.runs), grouped(outcome.events))
+            }
+            Verdict::NoAnswer(why) => format!("{name}: {why}"),
+            Verdict::NoProgram(_) => format!("{name}: there is no program to try"),
+        }
+    }
+}
+
 pub(super) fn run(args: &ScoreArgs) -> Result<ExitCode, String> {
     let source = match &args.source {
         Some(folder) => folder.clone(),
         None => workshop::find_source()?,
     };
-    let bugs = zoo::read(&args.bugs_dir.clone().unwrap_or_else(|| source.join("tests/bugs")), &args.bugs)?;
+    let mut bugs = zoo::read(&args.bugs_dir.clone().unwrap_or_else(|| source.join("tests/bugs")), &args.bugs)?;
     let before = args.against.as_deref().map(report::read).transpose()?;
+    if let (Some(some), Some(before)) = (args.some, &before) {
+        bugs.retain(|bug| before.finds_often(bug));
+        bugs = zoo::handful(bugs, some, args.turn);
+        if bugs.is_empty() {
+            return Err("--some: none of these bugs was found in one seed of twenty before".to_owned());
+        }
+    }
     args.engine.engine()?;
     let options = args.engine.options().split_whitespace().map(str::to_owned).collect();
     let (scenario, subject) = (args.scenario.clone(), args.subject.name().to_owned());
@@ -113,6 +140,9 @@ fn score_all(workshop: &Workshop, bugs: Vec<Bug>, trial: &Trial, jobs: usize) ->
                     let outcome = trial.for_bug(&bug.header).of(&program);
                     let verdict = outcome.map_or_else(Verdict::NoAnswer, Verdict::Tried);
                     let scored = Scored { bug, verdict, took: building + started.elapsed() };
+                    tell(&scored.in_a_line());
+                    // What is left is the folder of its shrunk run. A program that stays takes room and does no harm.
+                    let _ = fs::remove_file(&program);
                     if tell_all.send(scored).is_err() {
                         return;
                     }
@@ -126,6 +156,7 @@ fn score_all(workshop: &Workshop, bugs: Vec<Bug>, trial: &Trial, jobs: usize) ->
                 Ok(program) => to_try.send((bug, program, started.elapsed())).map_err(|error| error.to_string())?,
                 Err(why) => {
                     let scored = Scored { bug, verdict: Verdict::NoProgram(why), took: started.elapsed() };
+                    tell(&scored.in_a_line());
                     tell_all.send(scored).map_err(|error| error.to_string())?;
                 }
             }

@@ -32,6 +32,9 @@ pub(super) struct Trial {
 /// What a program did in its trial.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct Outcome {
+    /// The first of the seeds.
+    pub(super) seeds_from: u64,
+    /// How many of them were run, one after the other.
     pub(super) runs: u64,
     pub(super) events: u64,
     pub(super) detections: Vec<Detection>,
@@ -88,7 +91,7 @@ impl Trial {
             serde_json::from_slice(&answer).map_err(|error| format!("the program does not answer: {error}"))?;
         let shortest = failures.iter().min_by_key(|detection| detection.event);
         let shrunk = shortest.map(|detection| self.shrink(program, detection.seed)).transpose()?;
-        Ok(Outcome { runs, events, detections: failures, shrunk })
+        Ok(Outcome { seeds_from: self.seeds.start, runs, events, detections: failures, shrunk })
     }
 
     fn shrink(&self, program: &Path, seed: u64) -> Result<Shrunk, String> {
@@ -160,21 +163,36 @@ impl Outcome {
         self.detections.len() as u64 * 100_000 / self.runs.max(1)
     }
 
-    /// What `percent` of all searches need at most: each detection ends one search and begins the next. `None` where
-    /// nothing was found.
+    /// How many events `percent` of all searches take at most. `None` where nothing was found.
+    ///
+    /// A search begins at one of the seeds that were run and goes on from seed to seed until one fails: its events are those of
+    /// all its runs, of the failing one those up to the failure. Each seed is the beginning of one search; after the last
+    /// seed comes the first, so that none is cut short, and what the budget ended unfound counts for what it took.
     pub(super) fn events_to_detection(&self, percent: u64) -> Option<u64> {
-        let mut searches: Vec<u64> = self
-            .detections
-            .iter()
-            .scan(0, |before, detection| {
-                let search = detection.events_until - *before;
-                *before = detection.events_until;
-                Some(search)
-            })
-            .collect();
+        let mut searches = self.searches();
         searches.sort_unstable();
         let rank = (searches.len() as u64 * percent).div_ceil(100).max(1);
         searches.get(rank as usize - 1).copied()
+    }
+
+    /// The events of each search. Clean runs between two failing ones are taken to be equally long.
+    fn searches(&self) -> Vec<u64> {
+        let Some(last) = self.detections.last() else { return Vec::new() };
+        let end = self.seeds_from + self.runs;
+        // Where the search before the first detection begins: behind the last, around the end.
+        let mut runs_before = end.saturating_sub(last.seed + 1);
+        let mut events_before = self.events.saturating_sub(last.events_until);
+        let (mut next, mut events_until) = (self.seeds_from, 0);
+        let mut searches = Vec::with_capacity(self.runs as usize);
+        for detection in &self.detections {
+            let clean_runs = runs_before + detection.seed - next;
+            let clean_events = events_before + (detection.events_until - events_until).saturating_sub(detection.event);
+            searches.push(detection.event);
+            searches.extend((1..=clean_runs).map(|run| detection.event + clean_events * run / clean_runs));
+            (next, events_until) = (detection.seed + 1, detection.events_until);
+            (runs_before, events_before) = (0, 0);
+        }
+        searches
     }
 
     /// The checkers that fired first, the most frequent one first.
@@ -193,23 +211,38 @@ impl Outcome {
 mod tests {
     use super::*;
 
-    fn outcome(found: &[(u64, &str)]) -> Outcome {
-        let detection = |(events_until, checker): &(u64, &str)| Detection {
-            seed: 0,
+    /// Eight runs, from seed 50 on.
+    fn outcome(events: u64, found: &[(u64, u64, u64, &str)]) -> Outcome {
+        let detection = |(seed, event, events_until, checker): &(u64, u64, u64, &str)| Detection {
+            seed: *seed,
             checker: (*checker).to_owned(),
-            event: 1,
+            event: *event,
             events_until: *events_until,
         };
-        Outcome { runs: 8, events: 1_000, detections: found.iter().map(detection).collect(), shrunk: None }
+        let detections = found.iter().map(detection).collect();
+        Outcome { seeds_from: 50, runs: 8, events, detections, shrunk: None }
     }
 
     #[test]
-    fn each_detection_ends_one_search_and_begins_the_next() {
-        let outcome = outcome(&[(100, "a"), (110, "b"), (160, "a"), (161, "a")]);
-        assert_eq!(outcome.events_to_detection(50), Some(10));
-        assert_eq!(outcome.events_to_detection(95), Some(100));
-        assert_eq!(outcome.share_per_100_000(), 50_000);
-        assert_eq!(outcome.checkers(), [("a", 3), ("b", 1)]);
+    fn every_seed_begins_a_search() {
+        // 100 events in each clean run; 50, 51 and 54 to 56 are clean.
+        let outcome = outcome(535, &[(52, 10, 210, "a"), (53, 5, 215, "b"), (57, 20, 535, "a")]);
+        let mut searches = outcome.searches();
+        searches.sort_unstable();
+        assert_eq!(searches, [5, 10, 20, 110, 120, 210, 220, 320]);
+        assert_eq!(outcome.events_to_detection(50), Some(110));
+        assert_eq!(outcome.events_to_detection(95), Some(320));
+        assert_eq!(outcome.share_per_100_000(), 37_500);
+        assert_eq!(outcome.checkers(), [("a", 2), ("b", 1)]);
+    }
+
+    #[test]
+    fn what_the_budget_ended_unfound_counts_for_what_it_took() {
+        // Found at the first seed, and never again: whoever began at any other seed would not have found it there.
+        let outcome = outcome(710, &[(50, 10, 10, "a")]);
+        assert_eq!(outcome.events_to_detection(1), Some(10));
+        assert_eq!(outcome.events_to_detection(50), Some(310));
+        assert_eq!(outcome.events_to_detection(95), Some(710));
     }
 
     #[test]
@@ -222,7 +255,7 @@ mod tests {
 
     #[test]
     fn what_is_never_found_takes_no_number_of_events() {
-        assert_eq!(outcome(&[]).events_to_detection(50), None);
-        assert!(!outcome(&[]).is_detected());
+        assert_eq!(outcome(800, &[]).events_to_detection(50), None);
+        assert!(!outcome(800, &[]).is_detected());
     }
 }

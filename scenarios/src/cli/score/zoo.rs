@@ -38,6 +38,8 @@ pub(super) enum Cost {
 }
 
 impl Cost {
+    pub(super) const ALL: [Self; 3] = [Self::Easy, Self::Medium, Self::Hard];
+
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Easy => "easy",
@@ -56,7 +58,7 @@ impl Cost {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Easy, Self::Medium, Self::Hard].into_iter().find(|cost| cost.name() == text)
+        Self::ALL.into_iter().find(|cost| cost.name() == text)
     }
 }
 
@@ -115,6 +117,15 @@ pub(super) fn read(folder: &Path, wanted: &[String]) -> Result<Vec<Bug>, String>
     Ok(bugs)
 }
 
+/// `some` of the bugs, far apart in their order, since neighbours are alike. Each has its turn: after as many turns as one of
+/// `some` equal parts has bugs, all had theirs.
+pub(super) fn handful(bugs: Vec<Bug>, some: u64, turn: u64) -> Vec<Bug> {
+    let all = bugs.len() as u64;
+    let part = all.div_ceil(some.max(1)).max(1);
+    let is_chosen = |place: u64| place % part == turn % part;
+    (0..).zip(bugs).filter(|(place, _)| is_chosen(*place)).map(|(_, bug)| bug).collect()
+}
+
 /// `E7a` and `E7b` are variants of `E7`.
 fn is_variant(id: &str, of: &str) -> bool {
     id.strip_prefix(of).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_lowercase()))
@@ -146,6 +157,20 @@ mod tests {
             Err("line 2: cost: 'huge' is not easy, medium or hard".to_owned())
         );
         assert_eq!(Header::parse("depth: deep\n"), Err("line 1: depth: 'deep' is not a number of steps".to_owned()));
+    }
+
+    #[test]
+    fn each_bug_has_its_turn() {
+        let bug =
+            |id: u8| Bug { name: id.to_string(), id: id.to_string(), patch: PathBuf::new(), header: Header::default() };
+        let ids = |turn| {
+            let chosen = handful((0..8).map(bug).collect(), 3, turn);
+            chosen.into_iter().map(|bug| bug.id).collect::<Vec<_>>()
+        };
+        assert_eq!([ids(0), ids(1)], [["0", "3", "6"], ["1", "4", "7"]]);
+        assert_eq!((ids(2), ids(3)), (vec!["2".to_owned(), "5".to_owned()], ids(0)));
+        assert_eq!(handful(vec![bug(1)], 3, 7), [bug(1)]);
+        assert_eq!(handful(Vec::new(), 3, 7), []);
     }
 
     #[test]
