@@ -60,13 +60,24 @@ struct Family {
 fn drawn() -> Vec<Family> {
     use FaultClass::{
         Ambush, BitRot, Bridge, ClientPartition, ClockBackward, ClockDrift, ClockForward, ClockFreeze, Clog, Crash,
-        CrashInWrite, DiskFull, DiskStall, Duplication, IoError, Isolation, Loss, LostLog, LostWrite, LyingSync,
-        OneWayPartition, Partition, Pause, Reordering, Ring, RollingUpgrade, ScatteredCuts, ShuffledRestart, SlowDisk,
-        StaleReplay, SwizzleClog, TornWrite, UnevenLatency, Wipe,
+        CrashInWrite, DiskFull, DiskStall, Duplication, IoError, Isolation, LinkCut, Loss, LostLog, LostWrite,
+        LyingSync, OneWayPartition, Partition, Pause, Reordering, Ring, RollingUpgrade, ScatteredCuts, ShuffledRestart,
+        SlowDisk, StaleReplay, SwizzleClog, TornWrite, UnevenLatency, Wipe,
     };
     use OperationClass::{ChangeMembership, TransferLeadership};
     let network = [Loss, Duplication, Reordering, StaleReplay, UnevenLatency];
-    let cuts = [Partition, OneWayPartition, Isolation, Bridge, Ring, ScatteredCuts, Clog, SwizzleClog, ClientPartition];
+    let cuts = [
+        Partition,
+        OneWayPartition,
+        Isolation,
+        Bridge,
+        Ring,
+        LinkCut,
+        ScatteredCuts,
+        Clog,
+        SwizzleClog,
+        ClientPartition,
+    ];
     let faults = |more: &[FaultClass]| [&network, more].concat();
     let cuts_and = |more: &[FaultClass]| [&network[..], &cuts, more].concat();
     vec![
@@ -259,7 +270,7 @@ fn usual() -> Nemesis {
         faults: Vec::new(),
         message_kinds: 0,
         operations: Vec::new(),
-        operations_ppm: 500_000,
+        operations_ppm: 600_000,
         // Most runs go on after the faults, with a healed core.
         heal_ppm: 875_000,
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],

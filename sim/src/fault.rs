@@ -272,6 +272,8 @@ pub enum Shape {
     Bridge,
     /// Each node hears a majority, and no two the same one.
     Ring,
+    /// The link between two nodes, both ways or one.
+    Link,
     /// Any links, each way for itself.
     Scattered,
 }
@@ -378,6 +380,9 @@ impl Fault {
             Self::Cut { shape: Shape::Isolated, for_ns, .. } => {
                 Self::Cut { shape: Shape::Isolated, deaf: split(nodes, all), for_ns }
             }
+            Self::Cut { shape: Shape::Link, deaf, for_ns } => {
+                Self::Cut { shape: Shape::Link, deaf: link_aimed_at(&deaf, first), for_ns }
+            }
             Self::Cut { .. } => self,
             Self::ClientPartition { for_ns, .. } => Self::ClientPartition { nodes, for_ns },
             Self::Clog { from, to, room, is_swizzled, for_ns } => {
@@ -451,6 +456,28 @@ impl TimedFault {
         }
         self.fault.validate(nodes)
     }
+}
+
+/// The same link, but that `node` is one of its ends: the other stays, or where it is `node` already, both do.
+fn link_aimed_at(deaf: &[NodeSet; MAX_NODES], node: NodeId) -> [NodeSet; MAX_NODES] {
+    let ends = (0..).zip(deaf).filter(|(_, deaf)| !deaf.is_empty());
+    let Some((from, to)) = ends.map(|(from, deaf)| (from, deaf.0.trailing_zeros() as u8)).next() else { return *deaf };
+    if [from, to].contains(&node.0) {
+        return *deaf;
+    }
+    // One way: from `node`, as it was from the first.
+    let is_both = deaf.get(usize::from(to)).is_some_and(|deaf| !deaf.is_empty());
+    link(node, NodeId(to), is_both)
+}
+
+/// Who does not hear whom where the link from one node to the other is cut, or both ways.
+pub(crate) fn link(from: NodeId, to: NodeId, is_both: bool) -> [NodeSet; MAX_NODES] {
+    let mut deaf = [NodeSet::default(); MAX_NODES];
+    deaf[from.index()] = NodeSet::default().with(to);
+    if is_both {
+        deaf[to.index()] = NodeSet::default().with(from);
+    }
+    deaf
 }
 
 /// Who does not hear whom where nothing passes between `side` and the rest of `all`.

@@ -50,6 +50,7 @@ classes! {
     Isolation "isolation" "one node hears nobody, and nobody hears it",
     Bridge "bridge" "two halves hear each other only through one node",
     Ring "ring" "each node hears a majority, and no two the same one",
+    LinkCut "link_cut" "two nodes do not hear each other, or one does not hear the other, and everyone else hears both",
     ScatteredCuts "scattered_cuts" "any links are cut, each way for itself",
     ClientPartition "client_partition" "clients and some nodes do not hear each other",
     Crash "crash" "a node loses everything but its disk, and starts again later",
@@ -92,8 +93,8 @@ impl FaultClass {
     #[must_use]
     pub fn least_nodes(self) -> u8 {
         use FaultClass::{
-            Bridge, Clog, Duplication, Isolation, Loss, OneWayPartition, Partition, Reordering, Ring, ScatteredCuts,
-            StaleReplay, SwizzleClog, UnevenLatency,
+            Bridge, Clog, Duplication, Isolation, LinkCut, Loss, OneWayPartition, Partition, Reordering, Ring,
+            ScatteredCuts, StaleReplay, SwizzleClog, UnevenLatency,
         };
         match self {
             Loss
@@ -109,7 +110,7 @@ impl FaultClass {
             | ScatteredCuts
             | FaultClass::ShuffledRestart => 2,
             // Three of four are left without the one that is gone.
-            Bridge => 3,
+            Bridge | LinkCut => 3,
             FaultClass::Wipe => 4,
             // Of three, two neighbours are everybody.
             Ring => 4,

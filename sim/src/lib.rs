@@ -91,8 +91,8 @@ pub use runner::check;
 pub use scenario::Scenario;
 pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape, spell_out};
 pub use subject::{
-    AppliedDigest, Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Role, Setup, Subject,
-    TermAndVote,
+    AppliedDigest, Disk, Input, LogEntry, Observation, OfLeader, Outputs, Promise, RequestId, Response, Role, Setup,
+    Silence, Subject, TermAndVote,
 };
 pub use tape::{Tape, TapeError};
 pub use totals::{FeatureCounts, Totals};

@@ -255,6 +255,7 @@ pub(crate) fn class_of(shape: Shape) -> FaultClass {
         Shape::Isolated => FaultClass::Isolation,
         Shape::Bridge => FaultClass::Bridge,
         Shape::Ring => FaultClass::Ring,
+        Shape::Link => FaultClass::LinkCut,
         Shape::Scattered => FaultClass::ScatteredCuts,
     }
 }

@@ -34,6 +34,7 @@ use crate::operation::Operation;
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
 /// | [`access`](Subject::access) and [`outcome`](Subject::outcome), beside `observe` or `decided` | reads of what was there (`linearizable_reads`, `linearizability`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
+/// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader) | nobody who has just heard from a leader votes for another (`silence`) |
 ///
 /// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and
 /// [`access`](Subject::access) stays `None`. Without `observe` nobody is known to lead: then clients are
@@ -164,6 +165,19 @@ pub trait Subject: Sized {
         None
     }
 
+    /// How long `node`, which has these settings, is silent towards candidates after it has heard from a leader; `None`: it is
+    /// not, or nobody can tell.
+    fn silence(settings: &Self::Settings, node: NodeId) -> Option<Silence> {
+        let _ = (settings, node);
+        None
+    }
+
+    /// What `message` tells a voter of who leads, for [`silence`](Self::silence) to be judged by.
+    fn says_of_leader(message: &Self::Message) -> Option<OfLeader> {
+        let _ = message;
+        None
+    }
+
     /// What must hold at every moment, of all nodes at once (`None`: that one is down) and of what their disks hold. Looked at
     /// after each step and each crash, where [`HAS_INVARIANT`](Subject::HAS_INVARIANT) says so.
     ///
@@ -228,6 +242,24 @@ pub trait Subject: Sized {
     fn observe_progress(&self) -> impl Iterator<Item = (NodeId, u64, u64)> {
         std::iter::empty()
     }
+}
+
+/// How long a node is silent towards candidates.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Silence {
+    /// After it has heard from a leader, on its own clock.
+    pub for_ns: u64,
+    /// Whether that outlives a restart, as it must where leases rest on it.
+    pub outlives_restart: bool,
+}
+
+/// What a message tells a voter of who leads.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OfLeader {
+    /// It is from who leads this term.
+    Leads(u64),
+    /// It asks for a vote in this term, on behalf of a leader that hands over.
+    HandsOver(u64),
 }
 
 /// What a node starts from, beside its disk.

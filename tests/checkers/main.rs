@@ -25,6 +25,7 @@ mod one_vote;
 mod progress_order;
 mod promises;
 mod puppets;
+mod silence;
 mod snapshots;
 mod state_machine_safety;
 mod twins;

@@ -59,6 +59,7 @@ fn a_ring_or_a_bridge_is_counted_as_such_and_not_as_a_split() {
         (Shape::Isolated, FaultClass::Isolation),
         (Shape::Bridge, FaultClass::Bridge),
         (Shape::Ring, FaultClass::Ring),
+        (Shape::Link, FaultClass::LinkCut),
         (Shape::Scattered, FaultClass::ScatteredCuts),
     ] {
         let world = run(&plan(Fault::Cut { shape, deaf: [NodeSet(0b00010); 7], for_ns: MS }));

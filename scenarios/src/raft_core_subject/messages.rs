@@ -1,7 +1,7 @@
 //! What a message promises, and what it says in a few words.
 
 use raft_core::{AppendOutcome, LogPosition, Message};
-use sim::{NodeId, Promise};
+use sim::{NodeId, OfLeader, Promise};
 
 /// What the sender may not take back, even in a crash.
 pub(crate) fn promise_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> Option<Promise> {
@@ -73,4 +73,14 @@ pub(crate) fn describe_message<P>(message: &Message<P>) -> String {
 
 fn position(position: LogPosition) -> String {
     format!("{}/t{}", position.index, position.term)
+}
+
+/// What a voter hears of who leads.
+pub(crate) fn says_of_leader<P>(message: &Message<P>) -> Option<OfLeader> {
+    match message {
+        Message::AppendEntries(append) => Some(OfLeader::Leads(append.term.0)),
+        Message::InstallSnapshot(part) => Some(OfLeader::Leads(part.term.0)),
+        Message::RequestVote(request) if request.is_transfer => Some(OfLeader::HandsOver(request.term.0)),
+        _ => None,
+    }
 }

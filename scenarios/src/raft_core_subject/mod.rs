@@ -18,8 +18,8 @@ use raft_core::{
 };
 use sim::linearizability::{Access, Outcome};
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
-    RequestId, Response, Setup, Subject,
+    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, OfLeader, Operation, Outputs,
+    Promise, RequestId, Response, Setup, Silence, Subject,
 };
 
 use self::disk::identify;
@@ -28,7 +28,7 @@ pub use self::disk::{RaftDisk, Write};
 use self::features::Feature;
 use self::ids::{OPERATION, proposal_id, read_id, request_id};
 pub(crate) use self::ids::{core_id, sim_id, sim_role};
-pub(crate) use self::messages::{describe_message, promise_in};
+pub(crate) use self::messages::{describe_message, promise_in, says_of_leader};
 pub(crate) use self::plans::snapshot_catch_up_ns;
 pub use self::settings::Settings;
 use self::snapshot::{Shelf, TakenSnapshot};
@@ -167,7 +167,7 @@ impl Subject for RaftCore {
             0..=2 => Verb::Insert(Value::of_request(request)),
             3 => Verb::Update(Value::of_request(request)),
             4 => Verb::Delete,
-            6 if settings.reads => Verb::Read(ReadPath::ReadIndex),
+            5 | 6 if settings.reads => Verb::Read(ReadPath::ReadIndex),
             7 if settings.reads => Verb::Read(ReadPath::Lease),
             _ => Verb::View,
         };
@@ -197,6 +197,17 @@ impl Subject for RaftCore {
 
     fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
         promise_in(from, to, message)
+    }
+
+    fn silence(settings: &Settings, node: NodeId) -> Option<Silence> {
+        settings.check_quorum.contains(node).then(|| Silence {
+            for_ns: settings.election_timeout_ms.0 * 1_000_000,
+            outlives_restart: settings.lease_clock_drift_ppm.is_some(),
+        })
+    }
+
+    fn says_of_leader(message: &Self::Message) -> Option<OfLeader> {
+        says_of_leader(message)
     }
 
     fn observe(&mut self) -> Option<Observation> {

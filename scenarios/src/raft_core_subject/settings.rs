@@ -203,11 +203,11 @@ fn everyone_or_nobody(is_on: bool) -> NodeSet {
     if is_on { NodeSet::all(sim::MAX_NODES as u8) } else { NodeSet::default() }
 }
 
-/// Most often all, sometimes none, and now and then some.
+/// Half of the time all, sometimes none, and now and then some.
 fn draw_nodes(choice: &mut Choice) -> NodeSet {
     match choice.below(8) {
-        0 | 1 => everyone_or_nobody(false),
-        2 => NodeSet(choice.below(1 << sim::MAX_NODES) as u8),
+        0..=2 => everyone_or_nobody(false),
+        3 => NodeSet(choice.below(1 << sim::MAX_NODES) as u8),
         _ => everyone_or_nobody(true),
     }
 }

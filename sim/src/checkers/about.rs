@@ -41,6 +41,10 @@ pub const ALL: &[About] = &[
     About { name: "promises", property: "votes and acknowledgements leave only once they are durable" },
     About { name: "durability", property: "what is committed stays on the disks of a quorum" },
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
+    About {
+        name: "silence",
+        property: "who has just heard from a leader votes for nobody else, even across a restart if leases rest on it",
+    },
     About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
     About {
         name: "linearizable_reads",

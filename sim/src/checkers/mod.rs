@@ -27,6 +27,7 @@ pub mod one_vote;
 pub mod progress_order;
 pub mod promises;
 mod requests;
+pub mod silence;
 pub mod snapshots;
 pub mod state_machine_safety;
 

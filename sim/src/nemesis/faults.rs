@@ -1,7 +1,7 @@
 //! What goes wrong at a time, or at a moment of the run.
 
 use crate::choices::Choice;
-use crate::fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError, split};
+use crate::fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError, link, split};
 use crate::faults::FaultClass;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 
@@ -27,6 +27,16 @@ fn is_timed(class: FaultClass) -> bool {
     )
 }
 
+/// Whether the class is of those that Raft is about: servers that stop, and servers that do not hear each other, or late. Of what
+/// strikes now and then they are the most.
+fn is_main(class: FaultClass) -> bool {
+    use FaultClass::{Clog, Crash, Isolation, LinkCut, OneWayPartition, Partition, Pause};
+    matches!(class, Clog | Crash | Isolation | LinkCut | OneWayPartition | Partition | Pause)
+}
+
+/// So many times more often than any other of those that are on.
+const MORE_OFTEN: usize = 4;
+
 pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, duration_ns: u64) -> Vec<TimedFault> {
     let mut timed: Vec<FaultClass> = on.iter().copied().filter(|class| is_timed(*class)).collect();
     let has_ambushes = on.contains(&FaultClass::Ambush);
@@ -38,6 +48,8 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
     if timed.is_empty() {
         return faults;
     }
+    let main: Vec<FaultClass> = timed.iter().copied().filter(|class| is_main(*class)).collect();
+    timed.extend(main.repeat(MORE_OFTEN));
     let tempo_ns = draw.tempo_ns;
     // Busy runs and quiet ones: the mean gap is a draw of its own. Short enough that most faults strike while the one before
     // lasts, or while what it did to the logs is not mended.
@@ -49,12 +61,13 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
             swizzle(choice, draw, at_ns, &mut faults);
         } else {
             let fault = draw.fault(choice, class);
-            let is_waiting = has_ambushes && choice.chance_ppm(750_000);
+            let is_waiting = has_ambushes && choice.chance_ppm(900_000);
             let trigger = match class {
                 FaultClass::CrashInWrite => Some(draw.in_write(choice)),
                 _ => is_waiting.then(|| draw.trigger(choice, class)),
             };
             faults.push(TimedFault { at_ns, trigger, fault });
+            faults.extend(draw.aftermath(choice, on, &fault).map(|fault| TimedFault { at_ns, trigger, fault }));
         }
         at_ns += choice.within((tempo_ns / 20, longest_gap_ns));
     }
@@ -96,6 +109,7 @@ impl Draw {
             FaultClass::Isolation => cut(Shape::Isolated, split(one(), all)),
             FaultClass::Bridge => cut(Shape::Bridge, bridge(choice, nodes)),
             FaultClass::Ring => cut(Shape::Ring, ring(choice, nodes)),
+            FaultClass::LinkCut => cut(Shape::Link, one_link(choice, nodes)),
             FaultClass::ScatteredCuts => cut(Shape::Scattered, scattered(choice, nodes)),
             FaultClass::ClientPartition => {
                 Fault::ClientPartition { nodes: some_nodes(choice, nodes), for_ns: lasts_ns }
@@ -148,11 +162,29 @@ impl Draw {
             },
             _ => {
                 // Now and then it is back before a message of before has arrived.
-                let is_quick = choice.chance_ppm(333_333);
+                let is_quick = choice.chance_ppm(500_000);
                 let down_ns = if is_quick { choice.within((0, self.latency_ns)) } else { lasts_ns / 2 };
                 Fault::Crash { nodes: some_nodes(choice, nodes), down_ns }
             }
         }
+    }
+
+    /// Servers that start again do not always hear everyone at once: for a while after it is up, nobody hears who crashed, or one
+    /// other does not.
+    fn aftermath(&self, choice: &mut Choice, on: &[FaultClass], fault: &Fault) -> Option<Fault> {
+        let Fault::Crash { nodes, down_ns } = *fault else { return None };
+        let shapes = [(Shape::Isolated, FaultClass::Isolation), (Shape::Link, FaultClass::LinkCut)];
+        let (shape, class) = *choice.pick(&shapes);
+        let is_drawn = choice.chance_ppm(333_333);
+        let after_ns = choice.within((self.tempo_ns / 4, 3 * self.tempo_ns));
+        let other = NodeId(choice.below(u64::from(self.nodes)) as u8);
+        let one = NodeId(nodes.0.trailing_zeros() as u8);
+        let is_possible = on.contains(&class) && nodes.len() == 1 && (shape == Shape::Isolated || one != other);
+        let deaf = match shape {
+            Shape::Link => link(one, other, true),
+            _ => split(nodes, NodeSet::all(self.nodes)),
+        };
+        (is_drawn && is_possible).then_some(Fault::Cut { shape, deaf, for_ns: down_ns + after_ns })
     }
 
     /// A moment to wait for. Messages are the most telling of them: each type is as likely as any other, so that votes are
@@ -224,6 +256,13 @@ fn ring(choice: &mut Choice, nodes: u8) -> [NodeSet; MAX_NODES] {
         deaf[node.index()] = far.fold(NodeSet::default(), |far, (_, node)| far.with(*node));
     }
     deaf
+}
+
+/// Two nodes, most often both ways.
+fn one_link(choice: &mut Choice, nodes: u8) -> [NodeSet; MAX_NODES] {
+    let from = choice.below(u64::from(nodes)) as u8;
+    let to = (from + choice.within((1, u64::from(nodes) - 1)) as u8) % nodes;
+    link(NodeId(from), NodeId(to), choice.chance_ppm(666_667))
 }
 
 /// Any links, each way for itself, one in two to one in eight of them.

@@ -140,7 +140,7 @@ impl Nemesis {
     fn draw_classes(&self, choice: &mut Choice, nodes: u8) -> Vec<FaultClass> {
         let usual_ppm = *choice.pick(&[200_000, 400_000, 500_000]);
         // What strikes at the right moment finds most: it is on in most runs.
-        let on_ppm = |class| if class == FaultClass::Ambush { 900_000 } else { usual_ppm };
+        let on_ppm = |class| if class == FaultClass::Ambush { 950_000 } else { usual_ppm };
         let mut on = self.faults.clone();
         on.retain(|class| choice.chance_ppm(on_ppm(*class)));
         on.retain(|class| class.least_nodes() <= nodes);

@@ -4,10 +4,10 @@ use crate::choices::Choice;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::{Operation, OperationClass, TimedOperation};
 
-/// Half of the clusters that change their members start without some of the nodes.
+/// Most clusters that change their members start without some of the nodes.
 pub(super) fn draw_members(choice: &mut Choice, asked: &[OperationClass], nodes: u8) -> NodeSet {
     let all = NodeSet::all(nodes);
-    if !asked.contains(&OperationClass::ChangeMembership) || choice.chance_ppm(500_000) {
+    if !asked.contains(&OperationClass::ChangeMembership) || choice.chance_ppm(250_000) {
         return all;
     }
     most_of(choice, nodes)
@@ -25,7 +25,7 @@ pub(super) fn draw_operations(
     if asked.is_empty() {
         return operations;
     }
-    let longest_gap_ns = choice.within((tempo_ns, 8 * tempo_ns));
+    let longest_gap_ns = choice.within((tempo_ns / 2, 4 * tempo_ns));
     let mut voters = members;
     let mut at_ns = choice.within((0, longest_gap_ns));
     while at_ns < duration_ns {
@@ -36,7 +36,7 @@ pub(super) fn draw_operations(
             }
             OperationClass::ChangeMembership => {
                 voters = next_voters(choice, voters, nodes);
-                let learners = NodeSet(!voters.0 & choice.below(1 << nodes) as u8 & choice.below(1 << nodes) as u8);
+                let learners = NodeSet(!voters.0 & choice.below(1 << nodes) as u8);
                 let operation = Operation::ChangeMembership { voters, learners };
                 // Most often nobody leads at some time, or the change before is still under way: asked for up to
                 // three times.

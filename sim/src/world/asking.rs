@@ -169,6 +169,9 @@ impl<S: Subject> World<S> {
     fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
         for place in 0..self.promises.len() {
             let promise = self.promises[place];
+            if let Promise::Vote { term, candidate } = promise {
+                self.judge_silence(node, candidate, term)?;
+            }
             let entry = match promise {
                 Promise::Log { index: index @ 1.., .. } => subject.log_entry(index),
                 _ => None,

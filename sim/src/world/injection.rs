@@ -236,6 +236,7 @@ impl<S: Subject> World<S> {
         host.downed_by = None;
         self.trace.note_change(|| Change::Starts { node });
         self.start(node)?;
+        self.remember_leader(node);
         self.notice(Moment::Restarted, node, node);
         Ok(())
     }

@@ -11,6 +11,7 @@ use super::taping::Taping;
 use super::{MOST_EVENTS_AT_ONCE, World};
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
+use crate::checkers::silence::Silences;
 use crate::choices::{Choices, Kind};
 use crate::clients::Client;
 use crate::clock::Clock;
@@ -81,6 +82,7 @@ impl<S: Subject> World<S> {
             history: History::default(),
             keys_left_open: 0,
             checkers: Checkers::new(nodes),
+            silences: (!plan.faults.iter().any(|timed| timed.fault.breaks_clocks())).then(Silences::default),
             trace: Trace::default(),
             counts: FaultCounts::default(),
             features: FeatureCounts::default(),

@@ -17,6 +17,7 @@ mod nodes;
 mod operations;
 mod requests;
 mod seen;
+mod silence;
 mod taping;
 mod watching;
 
@@ -34,6 +35,7 @@ use taping::Taping;
 
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
+use crate::checkers::silence::Silences;
 use crate::choices::Choices;
 use crate::clients::Client;
 use crate::clock::Clock;
@@ -75,6 +77,8 @@ pub struct World<S: Subject> {
     history: History,
     keys_left_open: u64,
     checkers: Checkers,
+    /// Where times are times: nothing is chosen out of their order, and no clock is set.
+    silences: Option<Silences>,
     trace: Trace,
     counts: FaultCounts,
     features: FeatureCounts,
@@ -314,6 +318,7 @@ impl<S: Subject> World<S> {
         }
         let place = letter.place();
         let Some(message) = self.mail.take(letter) else { return Ok(()) };
+        self.note_word_of_leader(to, &message);
         let input = Input::Receive { from, message };
         self.deliveries += 1;
         if let Some(taping) = &mut self.taping {
