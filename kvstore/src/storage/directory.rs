@@ -4,6 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use super::files::{Batch, FileName, FileOperation, Files};
 
@@ -116,11 +117,12 @@ impl Directory {
         if is_ready {
             fs::rename(self.path.join(SPARE), &path)?;
         } else {
-            fill(&path, size)?;
+            // The log waits for it.
+            fill(&path, size, Haste::Now)?;
         }
         if let FileName::Segment(_) = file {
             let path = self.path.join(SPARE);
-            self.spare = Some(Spare { size, thread: std::thread::spawn(move || fill(&path, size)) });
+            self.spare = Some(Spare { size, thread: std::thread::spawn(move || fill(&path, size, Haste::Beside)) });
         }
         OpenOptions::new().write(true).open(path)
     }
@@ -134,17 +136,39 @@ impl Directory {
     }
 }
 
+/// Whether anybody waits for what is written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Haste {
+    Now,
+    /// The log goes on beside it, and is not to wait for the disk: every piece is durable before the next, and then there is a
+    /// pause as long as that took.
+    Beside,
+}
+
+const PIECE: usize = 1 << 20;
+
 /// A file of `size` zeros, which are on the disk: to write over them changes nothing about the file but its bytes.
-fn fill(path: &Path, size: u64) -> io::Result<()> {
+fn fill(path: &Path, size: u64, haste: Haste) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let zeros = vec![0; 1 << 20];
+    let zeros = vec![0; PIECE];
     let mut left = size;
     while left > 0 {
         let count = left.min(zeros.len() as u64);
-        file.write_all(&zeros[..count as usize])?;
+        write_piece(&mut file, &zeros[..count as usize], haste)?;
         left -= count;
     }
     file.sync_all()
+}
+
+#[expect(clippy::disallowed_methods, reason = "a real disk, which no run of the simulator reaches")]
+fn write_piece(file: &mut File, piece: &[u8], haste: Haste) -> io::Result<()> {
+    let begun = Instant::now();
+    file.write_all(piece)?;
+    if haste == Haste::Beside {
+        file.sync_data()?;
+        std::thread::sleep(begun.elapsed());
+    }
+    Ok(())
 }
 
 /// Reads the files of a [`Directory`] that another writes.
@@ -160,7 +184,9 @@ impl DirectoryReader {
     /// Where the disk fails.
     pub fn write_beside(&self, file: FileName, bytes: &[u8]) -> io::Result<()> {
         let mut new = File::create(self.path.join(file.to_string()))?;
-        new.write_all(bytes)?;
+        for piece in bytes.chunks(PIECE) {
+            write_piece(&mut new, piece, Haste::Beside)?;
+        }
         new.sync_all()?;
         File::open(&self.path)?.sync_all()
     }
