@@ -107,7 +107,7 @@ impl<T> Queue<T> {
     }
 
     /// Takes the next event, with its time, unless it lies after `last_ns`.
-    #[inline]
+    #[inline(always)]
     pub fn pop_until(&mut self, last_ns: u64) -> Option<(u64, T)> {
         if self.near == 0 {
             if self.far_ns > last_ns || self.far.is_empty() {

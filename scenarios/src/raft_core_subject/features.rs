@@ -133,7 +133,7 @@ impl Witness {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn before(&mut self, raft: &Raft<Command, Choice>, input: &Input<Command>) {
         self.is_deposed = false;
         self.asked = Asked::Else;
@@ -329,7 +329,7 @@ impl Witness {
 }
 
 /// Whether nothing that it asks for matters to what its effects show.
-#[inline]
+#[inline(always)]
 fn is_everyday(input: &Input<Command>) -> bool {
     match input {
         Input::Receive { message: Message::AppendEntries(_), .. } => true,

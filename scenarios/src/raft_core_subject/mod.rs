@@ -135,6 +135,8 @@ impl Subject for RaftCore {
             self.take_snapshot_if_due(out);
         }
         if let Some(input) = self.core_input(input) {
+            // Here, where the kind of input is known.
+            self.features.before(&self.raft, &input);
             self.step_core(Time(now_ns), input, out);
         }
     }
@@ -291,7 +293,6 @@ impl RaftCore {
 
     #[inline(never)]
     fn step_core(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
-        self.features.before(&self.raft, &input);
         if let Err(error) = self.raft.step(now, input, &mut self.effects) {
             out.refuse(error.to_string());
         }
@@ -314,6 +315,7 @@ impl RaftCore {
     /// What carrying out the effects of a step led to at once.
     #[cold]
     fn step_again(&mut self, now: Time, input: CoreInput<Command>, out: &mut impl Outputs<Self>) {
+        self.features.before(&self.raft, &input);
         self.step_core(now, input, out);
     }
 

@@ -237,6 +237,7 @@ impl Checkers {
     }
 
     /// `node` has been stepped. Returns whether it changed visibly.
+    #[inline(always)]
     pub(crate) fn stepped<S: Subject>(
         &mut self,
         node: NodeId,

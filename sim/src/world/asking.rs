@@ -143,6 +143,7 @@ impl<S: Subject> World<S> {
         }
     }
 
+    #[inline]
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
         let letter = self.mail.post(message);
         self.trace.leads_to(letter.source());

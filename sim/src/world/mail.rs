@@ -34,7 +34,7 @@ impl<M> Mail<M> {
         Self { messages: Vec::new(), free: Vec::new() }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn post(&mut self, message: M) -> Letter {
         let Some(place) = self.free.pop() else {
             self.messages.push(Some(message));
