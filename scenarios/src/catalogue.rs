@@ -277,6 +277,7 @@ fn usual() -> Nemesis {
         duration: (20, 40),
         clients: (2, 10),
         quiet_ppm: 250_000,
+        open_ppm: 100_000,
     }
 }
 

@@ -49,6 +49,8 @@ pub enum Kind {
     Upgrade,
     /// Whether a client asks again where it does not know, and whom. Per client.
     Retry,
+    /// Which node it is about what an operator asks of the settled core.
+    HealOperation,
 }
 
 /// The decisions under one key, one after the other.

@@ -11,7 +11,7 @@ use crate::run::RunReport;
 use crate::shrink::Shrunk;
 use crate::subject::Subject;
 use crate::tape::{Otherwise, Tape};
-use crate::trace::{Length, Slice, What, timeline};
+use crate::trace::{Length, Slice, timeline};
 use crate::world::World;
 use crate::{PlanError, record_tape};
 
@@ -22,7 +22,10 @@ pub const FILES: &[(&str, &str)] = &[
     ("tape.json", "the shrunk run: raft-sim replay --tape plays it"),
     ("timeline.txt", "every event of the shrunk run, in words"),
     ("trace.jsonl", "every event of the shrunk run, one a line"),
-    ("history.jsonl", "what its clients asked for and were told, one a line"),
+    (
+        "history.jsonl",
+        "what its clients asked for on which key, when it came to a node, when it was answered and how, one a line",
+    ),
     ("test.rs", "a test that plays the tape, ready to be pasted"),
 ];
 
@@ -56,8 +59,8 @@ pub fn write_folder<S: Subject>(folder: &Path, shrunk: &Shrunk<S::Settings>, rep
         json::<S>(shrunk, &report, replay),
         shrunk.tape.write::<S>(),
         whole(&world, &shrunk.failure),
-        lines(&world, |_| true),
-        lines(&world, is_of_clients),
+        lines(world.records()),
+        lines(world.history().ops().iter()),
         test::<S>(&shrunk.tape),
     ];
     let at = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
@@ -123,17 +126,14 @@ fn whole<S: Subject>(world: &World<S>, failure: &Failure) -> String {
     timeline(world.plan().nodes, records, &Slice::of(records, failure), Length::Full)
 }
 
-fn lines<S: Subject>(world: &World<S>, is_wanted: impl Fn(&What) -> bool) -> String {
+/// Each a line.
+fn lines<'a, T: Serialize + 'a>(all: impl IntoIterator<Item = &'a T>) -> String {
     let mut text = String::new();
-    for record in world.records().iter().filter(|record| is_wanted(&record.what)) {
+    for one in all {
         // Plain data.
-        text += &(serde_json::to_string(record).unwrap_or_default() + "\n");
+        text += &(serde_json::to_string(one).unwrap_or_default() + "\n");
     }
     text
-}
-
-fn is_of_clients(what: &What) -> bool {
-    matches!(what, What::Ask(_) | What::Answer { .. } | What::GivesUp { .. })
 }
 
 /// A test that fails as long as the run does.

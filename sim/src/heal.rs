@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operation::OperationClass;
 use crate::plan::Plan;
 
 /// The core must have settled within so many longest election timeouts, beside what is under way when the faults end and
@@ -35,6 +36,10 @@ pub struct Heal {
     /// What may become of a node outside the core: one of these for each. Empty: every voter is in the core, and
     /// whoever else there is stays down.
     pub outside: Vec<Outside>,
+    /// What an operator asks for once the core has settled. It must settle once more, within the same bound; whether it did
+    /// what it was asked for is its own affair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<OperationClass>,
 }
 
 /// What becomes of a node outside the core, for good.

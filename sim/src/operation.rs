@@ -24,7 +24,8 @@ pub enum Operation {
 }
 
 /// The classes of operations that a nemesis may draw.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum OperationClass {
     /// [`Operation::TransferLeadership`].
     TransferLeadership,

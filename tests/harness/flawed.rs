@@ -1,7 +1,7 @@
 //! A Raft with a flaw that breaks no promise about safety.
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
-use sim::{Choice, Input, NodeId, Outputs, Setup, Subject};
+use sim::{Choice, Input, NodeId, Outputs, Response, Setup, Subject};
 use tests::{PassedOn, handed_in, seen_as_within};
 
 /// What the servers stop doing after a time.
@@ -15,6 +15,12 @@ pub(crate) enum Flaw {
     IgnoresClients,
     /// No server answers clients any more unless it leads.
     IgnoresClientsOfFollowers,
+    /// Whoever leads refuses to read.
+    RefusesReads,
+    /// Whoever leads refuses to write, once it has written something since.
+    RefusesSecondWrite,
+    /// Whoever was asked by an operator for anything waits for it to be done for ever, and with it all clients.
+    IgnoresClientsOnceAsked,
     /// One server takes no entries any more.
     IgnoresEntries,
     /// One server does not listen to leaders any more.
@@ -22,11 +28,14 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 9] = [
         Self::Sound,
         Self::Sleeps,
         Self::IgnoresClients,
         Self::IgnoresClientsOfFollowers,
+        Self::RefusesReads,
+        Self::RefusesSecondWrite,
+        Self::IgnoresClientsOnceAsked,
         Self::IgnoresEntries,
         Self::IgnoresLeaders,
     ];
@@ -43,6 +52,8 @@ pub(crate) struct Flawed {
     flaw: Flaw,
     since_ns: u64,
     now_ns: u64,
+    was_asked: bool,
+    has_written: bool,
 }
 
 impl Flawed {
@@ -59,12 +70,26 @@ impl Flawed {
         let Input::Receive { message, .. } = input else {
             let is_deaf =
                 self.has(Flaw::IgnoresClients) || self.has(Flaw::IgnoresClientsOfFollowers) && !self.raft.is_leader();
-            return matches!(input, Input::Request { .. }) && is_deaf;
+            let waits = self.has(Flaw::IgnoresClientsOnceAsked) && self.was_asked;
+            // It does not do what it was asked for either.
+            return matches!(input, Input::Request { .. }) && (is_deaf || waits)
+                || matches!(input, Input::Operate { .. }) && waits;
         };
         let is_of_leader = RaftCore::MESSAGE_KINDS[usize::from(RaftCore::message_kind(message))] == "AppendEntries";
         let has_entries = is_of_leader && RaftCore::describe(message).starts_with("AppendEntries");
         self.node == BAD
             && (is_of_leader && self.has(Flaw::IgnoresLeaders) || has_entries && self.has(Flaw::IgnoresEntries))
+    }
+}
+
+impl Flawed {
+    fn refuses(&mut self, command: &<Self as Subject>::Command) -> bool {
+        let is_read = RaftCore::access(command).is_some_and(|access| access.is_read());
+        let has_written = self.has_written;
+        self.has_written |= !is_read && self.now_ns >= self.since_ns && self.raft.is_leader();
+        self.raft.is_leader()
+            && (is_read && self.has(Flaw::RefusesReads)
+                || !is_read && has_written && self.has(Flaw::RefusesSecondWrite))
     }
 }
 
@@ -85,13 +110,19 @@ impl Subject for Flawed {
         let (settings, flaw, since_ns) = settings;
         let flaw = *Flaw::ALL.iter().find(|known| **known as u8 == *flaw).ok_or("no such flaw")?;
         let raft = RaftCore::start(Setup { node, nodes, members, now_ns, settings, jitter }, disk)?;
-        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns })
+        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns, was_asked: false, has_written: false })
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {
         self.now_ns = now_ns;
+        self.was_asked |= matches!(input, Input::Operate { .. });
         if self.ignores(&input) {
             return;
+        }
+        if let Input::Request { id, command } = &input
+            && self.refuses(command)
+        {
+            return out.respond(*id, Response::NoEffect);
         }
         self.raft.step(now_ns, handed_in(input), &mut PassedOn::<Self, _>::new(out));
     }

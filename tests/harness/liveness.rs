@@ -6,7 +6,7 @@ use sim::linearizability::{Access, Value, Verb};
 use sim::trace::{Record, Request, What};
 use sim::{
     Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
-    Observation, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
+    Observation, OperationClass, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
 };
 
 use crate::flawed::{BAD, Flaw, Flawed};
@@ -29,7 +29,7 @@ fn raft_settings() -> Settings {
 }
 
 fn heal(outside: &[Outside]) -> Heal {
-    Heal { election_timeout_ns: (TIMEOUTS_MS.0 * MS, TEMPO_NS), catch_up_ns: 0, outside: outside.to_vec() }
+    Heal { election_timeout_ns: (TIMEOUTS_MS.0 * MS, TEMPO_NS), catch_up_ns: 0, outside: outside.to_vec(), then: None }
 }
 
 /// `nodes` servers on a fair network, with a client, and then a healed core.
@@ -125,6 +125,16 @@ fn a_core_in_which_only_the_leader_answers_fails() {
 }
 
 #[test]
+fn a_core_whose_leader_refuses_to_read_fails() {
+    assert_no_liveness(Flaw::RefusesReads, &[], "leads the settled core, and refused");
+}
+
+#[test]
+fn a_core_whose_leader_refuses_to_write_once_it_has_settled_fails() {
+    assert_no_liveness(Flaw::RefusesSecondWrite, &[], "leads the settled core, and refused");
+}
+
+#[test]
 fn a_core_of_which_one_node_stays_behind_fails() {
     assert_no_liveness(Flaw::IgnoresEntries, &[bad_down()], &format!("{BAD} has committed up to"));
 }
@@ -132,6 +142,37 @@ fn a_core_of_which_one_node_stays_behind_fails() {
 #[test]
 fn a_core_whose_leader_is_deposed_again_and_again_fails() {
     assert_no_liveness(Flaw::IgnoresLeaders, &[bad_down()], "");
+}
+
+/// Three servers with a flaw, of whose settled core an operator asks this.
+fn asked(flaw: Flaw, then: OperationClass, seed: u64) -> RunReport {
+    let settings = Flawed::settings(raft_settings(), flaw, FAULTS_END_NS);
+    let mut plan = plan(3, settings, &[]);
+    plan.heal = Some(Heal { then: Some(then), ..heal(&[]) });
+    run_plan::<Flawed>(&plan, seed).expect("a plan that makes sense")
+}
+
+#[test]
+fn a_settled_core_that_is_asked_for_something_settles_once_more() {
+    for then in [OperationClass::TransferLeadership, OperationClass::ChangeMembership] {
+        for seed in 0..5 {
+            let report = asked(Flaw::Sound, then, seed);
+            assert_eq!((report.failure, report.totals.recoveries), (None, 1), "{then:?}, seed {seed}");
+            let healed_ns = report.totals.virtual_ns - FAULTS_END_NS;
+            assert!(healed_ns > 20 * TEMPO_NS, "{then:?}, seed {seed}: {healed_ns}");
+        }
+    }
+}
+
+#[test]
+fn an_operation_that_never_ends_fails() {
+    for then in [OperationClass::TransferLeadership, OperationClass::ChangeMembership] {
+        for seed in 0..5 {
+            let failure = asked(Flaw::IgnoresClientsOnceAsked, then, seed).failure.expect("a failure");
+            assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Liveness, "liveness"));
+            assert!(failure.detail.contains("no write that was asked for since"), "{}", failure.detail);
+        }
+    }
 }
 
 #[test]
@@ -365,6 +406,7 @@ fn nemesis(heal_ppm: u32) -> Nemesis {
         duration: (20, 40),
         clients: (1, 1),
         quiet_ppm: 0,
+        open_ppm: 0,
     }
 }
 

@@ -7,6 +7,7 @@ mod hasty_reader;
 mod leases;
 mod liveness;
 mod operations;
+mod repeats;
 mod tapes;
 mod toy;
 mod traces;

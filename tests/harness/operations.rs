@@ -214,6 +214,7 @@ fn drawn(operations: &[OperationClass], seeds: u64) -> Vec<Plan<()>> {
         duration: (20, 40),
         clients: (1, 1),
         quiet_ppm: 0,
+        open_ppm: 0,
     };
     (0..seeds).map(|seed| nemesis.draw(&mut Choices::new(seed).plan(), 5, (), (100 * MS, 200 * MS))).collect()
 }

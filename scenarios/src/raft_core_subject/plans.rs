@@ -45,12 +45,8 @@ impl CatalogueSubject for RaftCore {
             Focus::Snapshots => {
                 settings.snapshots = Some((*choice.pick(&[1, 2, 5, 20]), *choice.pick(&[0, 0, 1, 5])));
             }
-            Focus::Everything
-            | Focus::Replication
-            | Focus::Transfers
-            | Focus::Membership
-            | Focus::LostLogs
-            | Focus::SlowDisks => {}
+            Focus::Everything => settings.sessions = choice.chance_ppm(250_000),
+            Focus::Replication | Focus::Transfers | Focus::Membership | Focus::LostLogs | Focus::SlowDisks => {}
         }
     }
 

@@ -22,6 +22,9 @@ use crate::plan::{Clients, DiskPlan, Network, Plan};
 const US: u64 = 1_000;
 const MS: u64 = 1_000_000;
 
+/// Of so many healed cores in a million an operator asks for something once they have settled.
+const THEN_PPM: u32 = 200_000;
+
 /// What the nemesis may do.
 #[derive(Clone, Debug)]
 pub struct Nemesis {
@@ -45,6 +48,9 @@ pub struct Nemesis {
     pub clients: (u64, u64),
     /// In how many runs in a million they ask for little, so that logs are often equal when an election comes.
     pub quiet_ppm: u32,
+    /// In how many runs in a million commands come to the leader at a fixed rate instead, whatever becomes of those before. Only
+    /// for protocols that show who leads.
+    pub open_ppm: u32,
 }
 
 impl Nemesis {
@@ -63,6 +69,7 @@ impl Nemesis {
             duration: (10, 40),
             clients: (1, 4),
             quiet_ppm: 0,
+            open_ppm: 0,
         }
     }
 
@@ -99,7 +106,7 @@ impl Nemesis {
         let disk = draw_disk(choice, is_on, tempo_ns);
         let most_drift = if is_on(FaultClass::ClockDrift) { *choice.pick(&[500, 10_000, 100_000]) } else { 0 };
         let clock_drift_ppm = NodeId::all(nodes).map(|_| draw_drift(choice, most_drift)).collect();
-        let clients = self.draw_clients(choice, tempo_ns);
+        let mut clients = self.draw_clients(choice, tempo_ns);
         let draw = Draw {
             nodes,
             tempo_ns,
@@ -117,8 +124,18 @@ impl Nemesis {
             members = members.without(NodeId(choice.below(u64::from(nodes)) as u8));
         }
         let operations = draw_operations(choice, &asked, nodes, members, duration_ns, tempo_ns);
-        let heal =
+        let mut heal =
             self.draw_heal(choice, election_timeout_ns).filter(|_| is_timely(&network, &disk, election_timeout_ns));
+        if let Some(heal) = &mut heal
+            && !self.operations.is_empty()
+            && choice.chance_ppm(THEN_PPM)
+        {
+            heal.then = Some(*choice.pick(&self.operations));
+        }
+        // Many commands at once, and nobody who waits for an answer.
+        if choice.chance_ppm(self.open_ppm) {
+            clients = Clients::Open { every_ns: choice.within((tempo_ns / 40, tempo_ns / 4)) };
+        }
         Plan {
             nodes,
             members,
@@ -152,7 +169,7 @@ impl Nemesis {
             return None;
         }
         let outside = self.outside.iter().copied().filter(|_| choice.chance_ppm(500_000)).collect();
-        Some(Heal { election_timeout_ns, catch_up_ns: 0, outside })
+        Some(Heal { election_timeout_ns, catch_up_ns: 0, outside, then: None })
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {

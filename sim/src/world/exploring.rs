@@ -301,6 +301,8 @@ impl<S: Explorable> Position<S> {
             None => nodes = self.nodes(),
         }
         let messages = self.pending.iter().filter(|one| matches!(one.event, Event::Deliver { .. }));
+        // Without the history of clients: it is judged at the end of a run, which a search has none of, and nobody here asks
+        // for the same twice.
         Fingerprint::of((nodes, unordered(messages.map(|one| one.digest)), &self.world.checkers, self.spent))
     }
 }

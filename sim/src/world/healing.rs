@@ -4,19 +4,19 @@
 use super::World;
 use super::event::Event;
 use super::host::FOR_GOOD;
+use super::settling::Owed;
 use crate::choices::Kind;
 use crate::clients::Client;
-use crate::failure::{FailureKind, Violation};
+use crate::failure::Violation;
 use crate::fault::Fault;
 use crate::faults::FaultClass;
-use crate::heal::{Heal, Outside, STABLE_FOR};
+use crate::heal::{Heal, Outside};
 use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
+use crate::operation::OperationClass;
 use crate::plan::Network;
-use crate::subject::{RequestId, Response, Role, Subject};
+use crate::subject::{RequestId, Response, Subject};
 use crate::trace::{Source, What};
-
-const NAME: &str = "liveness";
 
 /// The probing client gives up a request after so many longest election timeouts, and asks again after this part of one.
 const PROBE_PATIENCE: u64 = 2;
@@ -25,24 +25,28 @@ const PROBE_PAUSE: u64 = 8;
 /// How the core is doing.
 #[derive(Clone, Debug)]
 pub(super) struct Healing {
-    core: NodeSet,
+    pub(super) core: NodeSet,
     /// Who has no vote and goes on all the same, because the protocol can live with it.
-    bystanders: NodeSet,
-    may_have_bystanders: bool,
+    pub(super) bystanders: NodeSet,
+    pub(super) may_have_bystanders: bool,
     /// The changes of configurations that this is about.
-    membership_changes: u64,
-    tempo_ns: u64,
+    pub(super) membership_changes: u64,
+    pub(super) tempo_ns: u64,
     /// When the core must have settled.
-    deadline_ns: u64,
+    pub(super) deadline_ns: u64,
+    /// How long it has for that.
+    pub(super) bound_ns: u64,
+    /// What an operator still asks for.
+    pub(super) then: Option<OperationClass>,
     /// The client that asks for a write until one is answered.
-    probe: u16,
-    last_asked: NodeId,
+    pub(super) probe: u16,
+    pub(super) last_asked: NodeId,
     /// Where the answered write stands in the log.
-    written_at: Option<u64>,
+    pub(super) written_at: Option<u64>,
     /// Who leads, and in which term, since the core has settled.
-    settled: Option<(NodeId, u64)>,
+    pub(super) settled: Option<(NodeId, u64)>,
     /// What each node of the core was asked for then, and must answer.
-    owed: Vec<(NodeId, RequestId)>,
+    pub(super) owed: Vec<Owed>,
 }
 
 impl<S: Subject> World<S> {
@@ -80,6 +84,8 @@ impl<S: Subject> World<S> {
             membership_changes: self.checkers.membership_changes(),
             tempo_ns,
             deadline_ns,
+            bound_ns,
+            then: heal.then,
             probe,
             last_asked,
             written_at,
@@ -161,7 +167,7 @@ impl<S: Subject> World<S> {
         memberships
     }
 
-    fn membership_of(&self, node: NodeId) -> Membership {
+    pub(super) fn membership_of(&self, node: NodeId) -> Membership {
         self.checkers.seen(node).membership.unwrap_or(Membership::of_all(self.plan.nodes))
     }
 
@@ -260,7 +266,9 @@ impl<S: Subject> World<S> {
 
     /// Asks for a write: the leader, where the client was told of one, and one core node after the other where not.
     pub(super) fn probe(&mut self) {
-        let Some(Healing { core, probe, last_asked, tempo_ns, .. }) = self.healing else { return };
+        // Once one is answered it asks no more: in a session, what is asked later would make nodes forget what the core is
+        // asked for since.
+        let Some(Healing { core, probe, last_asked, tempo_ns, written_at: None, .. }) = self.healing else { return };
         let (id, command) = self.begin_request(usize::from(probe));
         let network = self.client_network();
         let client = &mut self.clients[usize::from(probe)];
@@ -298,7 +306,7 @@ impl<S: Subject> World<S> {
     }
 
     /// Members may still come and go: who gets a vote and can use it belongs to the core, and who loses it does not.
-    fn follow_membership(&mut self) -> Result<(), Box<Violation>> {
+    pub(super) fn follow_membership(&mut self) -> Result<(), Box<Violation>> {
         let changes = self.checkers.membership_changes();
         let Some(healing) = &self.healing else { return Ok(()) };
         if healing.membership_changes == changes {
@@ -329,164 +337,6 @@ impl<S: Subject> World<S> {
         }
         Ok(())
     }
-
-    // ---- What the core owes ----
-
-    /// Looks at the core after an event of the healed phase.
-    #[inline(never)]
-    pub(super) fn watch_core(&mut self) -> Result<(), Box<Violation>> {
-        self.follow_membership()?;
-        self.watch();
-        Ok(())
-    }
-
-    fn watch(&mut self) {
-        let Some(Healing { core, tempo_ns, deadline_ns, settled, written_at, .. }) = self.healing else { return };
-        let Some(before) = settled else {
-            if written_at.is_some() && self.missing().is_none() {
-                self.settle(tempo_ns);
-            }
-            return;
-        };
-        if self.is_led_as(core, before) {
-            return;
-        }
-        let Some(problem) = self.leader_of(core).map_or_else(Some, |now| (now != before).then(|| changed(before, now)))
-        else {
-            return;
-        };
-        if self.now_ns > deadline_ns {
-            let (leader, term) = before;
-            let detail = format!("the core settled under {leader} in term {term}, and did not stay so: {problem}");
-            return self.fail(FailureKind::Liveness, &Violation::new(NAME, detail));
-        }
-        // Something was still under way. All is owed anew, by the same time as before.
-        self.trace.remark(|| format!("UNSETTLED {problem}"));
-        if let Some(healing) = &mut self.healing {
-            (healing.settled, healing.written_at) = (None, None);
-            healing.owed.clear();
-        }
-        self.ends_ns = deadline_ns;
-        self.probe_rests();
-    }
-
-    fn settle(&mut self, tempo_ns: u64) {
-        let Some(healing) = &self.healing else { return };
-        let Ok(leader) = self.leader_of(healing.core) else { return };
-        self.trace.remark(|| format!("SETTLED {} leads t{}", leader.0, leader.1));
-        self.ends_ns = self.now_ns + STABLE_FOR * tempo_ns;
-        if let Some(healing) = &mut self.healing {
-            healing.settled = Some(leader);
-        }
-        self.ask_everyone();
-    }
-
-    /// Every node of the settled core is asked for something, and nothing that could keep it from answering happens any more.
-    fn ask_everyone(&mut self) {
-        let Some(Healing { core, probe, .. }) = self.healing else { return };
-        let network = self.client_network();
-        for node in self.members(core) {
-            let id = self.clients[usize::from(probe)].begin();
-            let command = self.draw_command(id);
-            self.invoked(id, &command);
-            let delay_ns = self.clients[usize::from(probe)].delay_ns(&network);
-            self.note_ask(node, id, &command, delay_ns.is_none());
-            if let Some(delay_ns) = delay_ns {
-                let asks = Event::Request { to: node, attempt: 0, id, command: Box::new(command) };
-                self.queue.push(self.now_ns + delay_ns, asks);
-            }
-            if let Some(healing) = &mut self.healing {
-                healing.owed.push((node, id));
-            }
-        }
-    }
-
-    /// Who has not answered, although the core stayed as it was.
-    fn unanswered(&self) -> Option<String> {
-        let owed = self.healing.as_ref().map_or(&[][..], |healing| &healing.owed);
-        let (node, id) = owed.iter().find(|(node, id)| self.hosts[*node].asked.contains(id))?;
-        Some(format!("{node} was given request {} after the core had settled, and never answered it", id.number))
-    }
-
-    /// Whether the core led, committed, and stayed as it was.
-    pub(super) fn has_recovered(&self) -> bool {
-        self.failure.is_none() && self.healing.as_ref().is_some_and(|healing| healing.settled.is_some())
-    }
-
-    /// The bound is over, or the time for which nothing may change.
-    pub(super) fn healed_phase_ends(&mut self) {
-        let missing = if self.has_recovered() { self.unanswered() } else { self.missing() };
-        if let Some(missing) = missing {
-            let verdict = self.verdict();
-            self.fail(FailureKind::Liveness, &Violation::new(NAME, format!("{missing}; {verdict}")));
-        }
-    }
-
-    /// Whether a core that stands still had to.
-    fn verdict(&self) -> String {
-        let core = self.healing.as_ref().map(|healing| healing.core).unwrap_or_default();
-        self.atlas.verdict(
-            core,
-            &self.checkers.current_memberships(core),
-            self.checkers.holders(self.disks.first(self.plan.nodes)),
-        )
-    }
-
-    /// What the core still owes.
-    fn missing(&self) -> Option<String> {
-        let Healing { core, written_at, .. } = self.healing.as_ref()?;
-        let leader = match self.leader_of(*core) {
-            Ok((leader, _)) => leader,
-            Err(problem) => return Some(problem),
-        };
-        let Some(written_at) = *written_at else {
-            return Some(format!("{leader} leads, and no write that was asked for since the heal was answered"));
-        };
-        if self.membership_of(leader).is_joint() {
-            return Some(format!("{leader} leads, and a change of membership does not end"));
-        }
-        let committed = |node| self.checkers.seen(node).commit_index;
-        let last = committed(leader);
-        if last < written_at {
-            return Some(format!(
-                "{leader} leads and has committed up to {last}, and an answered write stands at {written_at}"
-            ));
-        }
-        let behind = self.voters_of(leader, *core).find(|node| committed(*node) != last);
-        behind
-            .map(|node| format!("{node} has committed up to {}, and its leader {leader} up to {last}", committed(node)))
-    }
-
-    /// The nodes of the core that must keep up with `leader`: those that it has among its voters.
-    fn voters_of(&self, leader: NodeId, core: NodeSet) -> impl Iterator<Item = NodeId> + use<S> {
-        let membership = self.membership_of(leader);
-        self.members(core).filter(move |node| membership.is_voter(*node))
-    }
-
-    /// Whether all of the core are in one term, and nobody but `leader` leads in it: nearly always so, once it has settled.
-    fn is_led_as(&self, core: NodeSet, (leader, term): (NodeId, u64)) -> bool {
-        let is_in_order = |node: NodeId| {
-            let seen = self.checkers.seen(node);
-            seen.term_and_vote.term == term && (seen.role == Role::Leader) == (node == leader)
-        };
-        core.contains(leader) && self.members(core).all(is_in_order)
-    }
-
-    /// The node of the core that leads, and its term, which all of the core are in; or what is wrong with that.
-    fn leader_of(&self, core: NodeSet) -> Result<(NodeId, u64), String> {
-        let seen = |node| self.checkers.seen(node);
-        let term = |node| seen(node).term_and_vote.term;
-        let leader = self.members(core).filter(|node| seen(*node).role == Role::Leader).max_by_key(|node| term(*node));
-        let Some(leader) = leader else { return Err("no node of the core leads".to_owned()) };
-        match self.voters_of(leader, core).find(|node| term(*node) != term(leader)) {
-            None => Ok((leader, term(leader))),
-            Some(node) => Err(format!("{leader} leads term {}, and {node} is in term {}", term(leader), term(node))),
-        }
-    }
-}
-
-fn changed(before: (NodeId, u64), now: (NodeId, u64)) -> String {
-    format!("{} leads term {} after {} in term {}", now.0, now.1, before.0, before.1)
 }
 
 /// The node of `set` that comes after `last`, around the ring.

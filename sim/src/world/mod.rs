@@ -17,6 +17,7 @@ mod nodes;
 mod operations;
 mod requests;
 mod seen;
+mod settling;
 mod silence;
 mod taping;
 mod watching;
@@ -193,9 +194,11 @@ impl<S: Subject> World<S> {
                 self.failure.is_none()
             }
             _ => {
-                self.healed_phase_ends();
-                self.end();
-                false
+                let goes_on = self.healed_phase_ends();
+                if !goes_on {
+                    self.end();
+                }
+                goes_on && self.failure.is_none()
             }
         }
     }

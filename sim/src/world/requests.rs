@@ -9,7 +9,7 @@ use crate::subject::{RequestId, Response, Role, Subject};
 use crate::trace::{Request, Source, What};
 
 /// So often a command is drawn until it is no read; a subject that has none but reads is asked for one.
-const MOST_DRAWS: u32 = 100;
+pub(super) const MOST_DRAWS: u32 = 100;
 
 impl<S: Subject> World<S> {
     #[inline(never)]
@@ -167,6 +167,7 @@ impl<S: Subject> World<S> {
                 Response::Done { index, answer } => {
                     self.checkers.done(node, id, *index)?;
                     self.history.done(id, self.stamp(), S::outcome(answer))?;
+                    self.core_has_done(id);
                 }
                 Response::NotLeader { .. } | Response::NoEffect => {
                     self.checkers.refused(id)?;
