@@ -290,7 +290,11 @@ impl Family {
         let Self { name, about, mut nemesis, features, focus } = self;
         let is_alone = files.is_some_and(|files| cluster_files::nodes(files) == 1);
         let is_wipeable = S::performs(OperationClass::ChangeMembership);
-        nemesis.faults.retain(|class| S::meets(*class) && (*class != FaultClass::Wipe || is_wipeable));
+        nemesis.faults.retain(|class| match class {
+            FaultClass::Wipe => is_wipeable && S::meets(*class),
+            FaultClass::ReorderedWrites => S::WRITES_MAY_OVERTAKE,
+            class => S::meets(*class),
+        });
         nemesis.operations.retain(|class| S::performs(*class));
         nemesis.message_kinds = S::MESSAGE_KINDS.len() as u8;
         let most_nodes = files.map_or(sim::MAX_NODES as u8, cluster_files::nodes);

@@ -31,7 +31,7 @@ pub fn plan<S: ExploredSubject>(nodes: u8, loses: bool, asks_first: bool) -> Pla
         settings: S::explored_settings(asks_first),
         network: Network::default(),
         links: Vec::new(),
-        disk: DiskPlan { write_ns, loses, tears: false },
+        disk: DiskPlan { write_ns, loses, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; usize::from(nodes)],
         clients: Clients::Open { every_ns: 1 },
         faults: Vec::new(),

@@ -73,6 +73,7 @@ classes! {
     BitRot "bit_rot" "a record on a disk goes bad, which shows at the next start (outside Raft's contract)",
     LostLog "lost_log" "a node starts again without entries that it had acknowledged (outside Raft's contract)",
     Ambush "ambush" "a fault waits for a write, a message, a commit or a leader, and strikes there and then",
+    ReorderedWrites "reordered_writes" "a write completes before one that was started earlier, on disks where that may be",
 }
 
 impl FaultClass {

@@ -65,6 +65,7 @@ mod runner;
 mod scenario;
 mod shrink;
 mod subject;
+mod synchronous;
 mod totals;
 mod world;
 
@@ -94,6 +95,7 @@ pub use subject::{
     AppliedDigest, Disk, Input, LogEntry, Observation, OfLeader, Outputs, Promise, RequestId, Response, Role, Setup,
     Silence, Subject, TermAndVote,
 };
+pub use synchronous::Synchronous;
 pub use tape::{Tape, TapeError};
 pub use totals::{FeatureCounts, Totals};
 pub use world::World;

@@ -92,6 +92,10 @@ pub struct DiskPlan {
     pub loses: bool,
     /// Whether it may leave a part of one.
     pub tears: bool,
+    /// Whether a write completes as soon as its own time is over, though others that were started before it are still under
+    /// way. Only for subjects that [allow it](crate::Subject::WRITES_MAY_OVERTAKE).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overtakes: bool,
 }
 
 /// Who asks for things.

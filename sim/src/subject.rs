@@ -36,6 +36,18 @@ use crate::operation::Operation;
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
 /// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader) | nobody who has just heard from a leader votes for another (`silence`) |
 ///
+/// # What fits
+///
+/// | A core that | fits as it is, or so |
+/// |---|---|
+/// | gates its durability itself | it asks for a [write](Outputs::write), and lets go of what rests on it when it hears of [`Input::Written`] |
+/// | writes inside the step, and goes on when the write returns | behind [`Synchronous`](crate::Synchronous), which lets it stand in its write |
+/// | is ticked | its deadline is its next tick (`scenarios/src/tikv_raft`) |
+/// | has outputs that its driver takes out when it likes | whether to take them now is drawn from [`Setup::jitter`]: what waits is merged with what comes (`scenarios/src/tikv_raft`, `drains_late_ppm`) |
+/// | serialises its messages | its [`Message`](Subject::Message) is the bytes: each copy is decoded where it arrives (`scenarios/src/kvstore_subject`) |
+/// | writes where one write may be done before another | [`WRITES_MAY_OVERTAKE`](Subject::WRITES_MAY_OVERTAKE) |
+/// | has no disk | a [`Disk`] of nothing: a restart is a new server (`scenarios/src/kvstore_go`) |
+///
 /// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and
 /// [`access`](Subject::access) stays `None`. Without `observe` nobody is known to lead: then clients are
 /// [`Closed`](crate::Clients::Closed), and no plan has a healed phase.
@@ -84,6 +96,10 @@ pub trait Subject: Sized {
     /// that nobody hears of the term, and nothing is committed in it, as long as a crash could take the vote back.
     const LEADS_ONLY_BY_DURABLE_VOTES: bool = true;
 
+    /// Whether writes may complete in another order than that in which they were started, as independent files or sectors
+    /// do: the node is told of those that overtake others by [`overtaken`](Subject::overtaken).
+    const WRITES_MAY_OVERTAKE: bool = false;
+
     /// Settings that differ from these by being simpler, each in one respect: what shrinking tries. Always as many, and in
     /// the same order.
     fn simpler_settings(settings: &Self::Settings) -> Vec<Self::Settings> {
@@ -106,6 +122,14 @@ pub trait Subject: Sized {
     fn write_failed(&mut self, now_ns: u64, error: WriteError, out: &mut impl Outputs<Self>) -> bool {
         let _ = (now_ns, error, out);
         false
+    }
+
+    /// The write at `place` among those under way, counted from the oldest at 0, is durable now, and those before it are not:
+    /// a crash may still lose them. It is under way no more, so that those behind it move up. Only where
+    /// [`WRITES_MAY_OVERTAKE`](Subject::WRITES_MAY_OVERTAKE) says that this may be, and never with a `place` of 0, which is
+    /// an [`Input::Written`].
+    fn overtaken(&mut self, now_ns: u64, place: usize, out: &mut impl Outputs<Self>) {
+        let _ = (now_ns, place, out);
     }
 
     /// Other settings than `settings` for a node that starts again, of those that may differ from node to node, as in the

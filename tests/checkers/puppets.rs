@@ -189,7 +189,7 @@ fn run_script(first: Option<Membership>, script: Script) -> RunReport {
             ..Network::default()
         },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false },
+        disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
         faults: script.iter().enumerate().filter_map(crash).collect(),

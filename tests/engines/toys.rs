@@ -148,7 +148,7 @@ pub(crate) fn plan(game: Game, nodes: u8) -> Plan<u8> {
         settings: game as u8,
         network: Network { latency_ns: (1, 1), ..Network::default() },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
+        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; usize::from(nodes)],
         clients: Clients::Closed { count: 0, think_ns: (1, 1), timeout_ns: 1 },
         faults: Vec::new(),

@@ -4,7 +4,11 @@
 //! changes with a reason is accepted with `cargo insta review`, and the commit says why.
 
 use scenarios::catalogue;
+use scenarios::kvstore_go::KvstoreGo;
+use scenarios::kvstore_subject::Kvstore;
 use scenarios::raft_core_subject::{RaftCore, Settings};
+use scenarios::subjects::CatalogueSubject;
+use scenarios::tikv_raft::TikvRaft;
 use sim::trace::{Length, Slice, timeline};
 use sim::{Campaign, Clients, DiskPlan, Fault, Network, NodeId, NodeSet, Plan, TimedFault, World};
 
@@ -26,7 +30,7 @@ fn calm(duration_ms: u64, clients: Clients, faults: Vec<TimedFault>) -> Plan<Set
             ..Network::default()
         },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false },
+        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 3],
         clients,
         faults,
@@ -63,19 +67,42 @@ fn a_failed_over_replication() {
     insta::assert_snapshot!(whole_run(calm(420, one_client, vec![TimedFault::at(200 * MS, crash)]), 1));
 }
 
-#[test]
-fn trace_hashes() {
+/// The hashes of the first seeds of every scenario, whatever becomes of those runs.
+fn hashes_of<S: CatalogueSubject>(seeds: u64) -> String {
     let mut table = String::new();
-    for scenario in catalogue::all::<RaftCore>(None) {
-        let seeds = if scenario.name == "bench" { 1 } else { 4 };
+    for scenario in catalogue::all::<S>(None) {
+        let seeds = if scenario.name == "bench" { 1 } else { seeds };
         for seed in 0..seeds {
             let report = sim::run_seed(&scenario, seed).expect("the plan makes sense");
+            let failed = report.failure.map_or(String::new(), |failure| format!("  {}", failure.checker));
             table += &format!(
-                "{:<12} seed {seed}  {:016x}  {:>6} events\n",
+                "{:<12} seed {seed}  {:016x}  {:>6} events{failed}\n",
                 scenario.name, report.trace_hash, report.totals.events
             );
         }
     }
+    table
+}
+
+#[test]
+fn trace_hashes_of_kvstore() {
+    insta::assert_snapshot!(hashes_of::<Kvstore>(1));
+}
+
+/// Also of runs that fail: they must fail in the same way wherever they are run.
+#[test]
+fn trace_hashes_of_kvstore_go() {
+    insta::assert_snapshot!(hashes_of::<KvstoreGo>(4));
+}
+
+#[test]
+fn trace_hashes_of_tikv_raft() {
+    insta::assert_snapshot!(hashes_of::<TikvRaft>(2));
+}
+
+#[test]
+fn trace_hashes() {
+    let mut table = hashes_of::<RaftCore>(4);
     let swarm = catalogue::find::<RaftCore>("swarm", None).expect("the catalogue has it");
     let report = Campaign { seeds: 0..100, jobs: 2, fail_fast: false }.run(&swarm, |_| true).expect("plans");
     table += &format!("{:<12} 0..100  {:016x}  {:>6} events\n", swarm.name, report.trace_hash, report.totals.events);

@@ -20,7 +20,7 @@ fn plan(fault: Fault) -> Plan<Settings> {
         settings: Settings { lease_clock_drift_ppm: None, ..Settings::default() },
         network: Network { latency_ns: (MS, 5 * MS), ..Network::default() },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: true },
+        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: true, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 5],
         clients: Clients::Closed { count: 3, think_ns: (5 * MS, 10 * MS), timeout_ns: 300 * MS },
         faults: vec![TimedFault::at(1_000 * MS, fault)],

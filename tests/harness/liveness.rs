@@ -48,7 +48,7 @@ fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
             ..Network::default()
         },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false },
+        disk: DiskPlan { write_ns: (MS, 2 * MS), loses: true, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; usize::from(nodes)],
         clients: Clients::Closed { count: 1, think_ns: (20 * MS, 40 * MS), timeout_ns: 300 * MS },
         faults: Vec::new(),

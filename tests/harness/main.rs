@@ -8,6 +8,7 @@ mod leases;
 mod liveness;
 mod operations;
 mod repeats;
+mod shelves;
 mod tapes;
 mod toy;
 mod traces;
@@ -38,7 +39,7 @@ fn plan(habit: Habit) -> Plan<u8> {
             ..Network::default()
         },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
+        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 3],
         // They ask whomever they like: the toy has no leader to be asked.
         clients: Clients::Closed { count: 2, think_ns: (10 * MS, 20 * MS), timeout_ns: 50 * MS },

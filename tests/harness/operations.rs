@@ -124,7 +124,7 @@ fn plan(leaders: NodeSet, operations: &[Operation]) -> Plan<NodeSet> {
             ..Network::default()
         },
         links: Vec::new(),
-        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false },
+        disk: DiskPlan { write_ns: (0, 0), loses: false, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Closed { count: 0, think_ns: (0, 0), timeout_ns: 0 },
         faults: Vec::new(),

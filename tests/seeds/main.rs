@@ -38,7 +38,9 @@ fn swarm() {
         assert!(report.totals.elections > 2 * report.runs, "{} elections", report.totals.elections);
         assert!(report.totals.commits > 50 * report.runs, "{} commits", report.totals.commits);
         assert_eq!(report.nodes, Some((1, 7)));
-        for class in FaultClass::ALL.iter().copied().filter(|class| class.must_survive()) {
+        // Its writes complete in order, by its contract with its driver.
+        let meets = |class: &FaultClass| class.must_survive() && *class != FaultClass::ReorderedWrites;
+        for class in FaultClass::ALL.iter().copied().filter(meets) {
             assert!(report.totals.faults[class] > 0, "{} never happened", class.name());
         }
     });

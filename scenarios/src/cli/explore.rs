@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use scenarios::explored::{ExploredSubject, plan};
+use scenarios::kvstore_go::KvstoreGo;
 use scenarios::raft_core_subject::RaftCore;
 use scenarios::subjects::SubjectName;
 use serde::Serialize;
@@ -80,11 +81,12 @@ fn parse_broken(text: &str) -> Result<Broken, String> {
 pub(super) fn run(args: &ExploreArgs) -> Result<ExitCode, String> {
     match args.subject {
         SubjectName::RaftCore => run_on::<RaftCore>(args),
-        #[allow(unreachable_patterns)]
+        SubjectName::KvstoreGo => run_on::<KvstoreGo>(args),
         other => Err(format!(
-            "--subject: {} has no states that a search could tell apart; {} has",
+            "--subject: {} has no states that a search could tell apart; {} and {} have",
             other.name(),
-            RaftCore::NAME
+            RaftCore::NAME,
+            KvstoreGo::NAME
         )),
     }
 }

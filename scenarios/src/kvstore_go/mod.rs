@@ -9,6 +9,7 @@
 //! acknowledgements promise nothing, for it has no disk to remember them by.
 
 mod candidate;
+mod explored;
 mod follower;
 mod leader;
 mod message;

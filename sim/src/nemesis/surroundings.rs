@@ -49,11 +49,17 @@ pub(super) fn draw_links(choice: &mut Choice, network: &Network, nodes: u8, temp
 
 pub(super) fn draw_disk(choice: &mut Choice, is_on: impl Fn(FaultClass) -> bool, tempo_ns: u64) -> DiskPlan {
     let (loses, tears) = (is_on(FaultClass::LostWrite), is_on(FaultClass::TornWrite));
+    let overtakes = is_on(FaultClass::ReorderedWrites);
     let least_ns = choice.within((10 * US, MS));
     let most_ns = least_ns + choice.within((0, tempo_ns / 20));
-    let takes_time =
-        loses || tears || is_on(FaultClass::SlowDisk) || is_on(FaultClass::CrashInWrite) || choice.chance_ppm(500_000);
-    DiskPlan { write_ns: if takes_time { (least_ns, most_ns) } else { (0, 0) }, loses: loses || tears, tears }
+    let takes_time = loses
+        || tears
+        || overtakes
+        || is_on(FaultClass::SlowDisk)
+        || is_on(FaultClass::CrashInWrite)
+        || choice.chance_ppm(500_000);
+    let write_ns = if takes_time { (least_ns, most_ns) } else { (0, 0) };
+    DiskPlan { write_ns, loses: loses || tears, tears, overtakes }
 }
 
 /// Anything up to `most`, and half of the time the most itself, where it does most harm.

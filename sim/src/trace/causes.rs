@@ -14,8 +14,8 @@ pub(crate) enum Source {
     Letter(u32),
     /// What the node wants to be woken for.
     Alarm(NodeId),
-    /// The node's oldest write under way.
-    Write(NodeId),
+    /// The node's write at this place among those under way.
+    Write(NodeId, usize),
     /// What lets this client go on.
     Client(u16),
     /// The request that a client sent.
@@ -30,14 +30,14 @@ pub(crate) enum Source {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Causes {
     events: BTreeMap<Source, u64>,
-    /// Writes complete in the order in which they were started.
+    /// For each write under way, in the order in which they were started.
     writes: [VecDeque<u64>; MAX_NODES],
 }
 
 impl Causes {
     pub(super) fn set(&mut self, source: Source, event: u64) {
         match source {
-            Source::Write(node) => self.writes[node.index()].push_back(event),
+            Source::Write(node, _) => self.writes[node.index()].push_back(event),
             _ => {
                 self.events.insert(source, event);
             }
@@ -47,7 +47,7 @@ impl Causes {
     /// The event that led to `source`, which happens now.
     pub(super) fn take(&mut self, source: Source) -> Option<u64> {
         match source {
-            Source::Write(node) => self.writes[node.index()].pop_front(),
+            Source::Write(node, place) => self.writes[node.index()].remove(place),
             // A message may have to wait, and a request is both heard of and given up.
             _ => self.events.get(&source).copied(),
         }

@@ -26,10 +26,17 @@ impl<S: Subject> World<S> {
         if let Some(taping) = &mut self.taping {
             taping.writes(node);
         }
-        host.writes_end_ns = host.writes_end_ns.max(self.now_ns.saturating_add(delay_ns));
+        let own_end_ns = self.now_ns.saturating_add(delay_ns);
+        let ends_ns = if self.plan.disk.overtakes {
+            host.writes_due_ns.push_back(own_end_ns);
+            own_end_ns
+        } else {
+            host.writes_end_ns = host.writes_end_ns.max(own_end_ns);
+            host.writes_end_ns
+        };
         host.writes.push_back(write);
-        self.trace.leads_to(Source::Write(node));
-        self.queue.push(host.writes_end_ns, Event::Written { node, incarnation: host.incarnation });
+        self.trace.leads_to(Source::Write(node, host.writes.len() - 1));
+        self.queue.push(ends_ns, Event::Written { node, incarnation: host.incarnation });
     }
 
     pub(super) fn disk_delay_ns(&mut self, node: NodeId) -> u64 {
@@ -74,13 +81,28 @@ impl<S: Subject> World<S> {
         if let Some((fault, error)) = host.failing {
             return self.write_fails(node, fault, error);
         }
-        let Some(write) = host.writes.pop_front() else { return Ok(()) };
-        self.trace.note(self.now_ns, Some(node), Source::Write(node), || What::Written);
+        let place = host.next_write();
+        let Some(write) = host.writes.remove(place) else { return Ok(()) };
+        self.trace.note(self.now_ns, Some(node), Source::Write(node, place), || What::Written);
         if let Some(taping) = &mut self.taping {
-            taping.written(self.now_ns, node);
+            taping.written(self.now_ns, node, place);
         }
         self.store(node, &write)?;
-        self.step_node(node, Input::Written)
+        if place == 0 { self.step_node(node, Input::Written) } else { self.overtakes(node, place) }
+    }
+
+    /// A write is durable that others were started before.
+    #[cold]
+    fn overtakes(&mut self, node: NodeId, place: usize) -> Result<(), Box<Violation>> {
+        self.counts[FaultClass::ReorderedWrites] += 1;
+        self.trace.remark(|| format!("{place} writes of {node} that were started before it are not"));
+        let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
+        let now_ns = self.clocks[node].local_ns(self.now_ns);
+        let mut asking = Asking::new(self, node);
+        subject.overtaken(now_ns, place, &mut asking);
+        let result = asking.end_step(&mut subject, now_ns);
+        self.subjects[node] = Some(subject);
+        result
     }
 
     /// The oldest write under way fails, and those behind it with it: nothing is left of them but perhaps a part of the
@@ -89,15 +111,16 @@ impl<S: Subject> World<S> {
     fn write_fails(&mut self, node: NodeId, fault: usize, error: WriteError) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node];
         let Some(first) = std::mem::take(&mut host.writes).pop_front() else { return Ok(()) };
+        host.writes_due_ns.clear();
         if let Some(taping) = &mut self.taping {
-            taping.written(self.now_ns, node);
+            taping.written(self.now_ns, node, 0);
             taping.crashed(node);
         }
         let may_be_torn = error == WriteError::Io && self.plan.disk.tears;
         let torn = may_be_torn.then(|| self.draw_damage(node, |_, choice| S::Disk::torn(&first, choice))).flatten();
         self.counts[if error == WriteError::Io { FaultClass::IoError } else { FaultClass::DiskFull }] += 1;
         self.trace
-            .note(self.now_ns, Some(node), Source::Write(node), || What::WriteFails { error: format!("{error:?}") });
+            .note(self.now_ns, Some(node), Source::Write(node, 0), || What::WriteFails { error: format!("{error:?}") });
         let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
         let now_ns = self.clocks[node].local_ns(self.now_ns);
         let mut asking = Asking::new(self, node);
@@ -119,6 +142,7 @@ impl<S: Subject> World<S> {
     pub(super) fn settle_writes(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let host = &mut self.hosts[node];
         let mut writes = std::mem::take(&mut host.writes);
+        host.writes_due_ns.clear();
         self.trace.writes_are_over(node);
         if writes.is_empty() {
             return Ok(());

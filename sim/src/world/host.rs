@@ -27,8 +27,10 @@ pub(super) struct Host<S: Subject> {
     /// The requests that this incarnation was given and has not answered.
     pub(super) asked: Vec<RequestId>,
     pub(super) writes: VecDeque<<S::Disk as Disk>::Write>,
-    /// When the last write completes: writes complete in order.
+    /// When the last write completes, where writes complete in order.
     pub(super) writes_end_ns: u64,
+    /// When each of them completes, where they do not.
+    pub(super) writes_due_ns: VecDeque<u64>,
     pub(super) disk_delay: Choice,
     pub(super) crash: Choice,
     /// How much slower the disk is, and until when.
@@ -55,6 +57,14 @@ pub(super) struct Alarms {
 }
 
 impl<S: Subject> Host<S> {
+    /// Which of the writes under way completes next: the oldest, or the one that is due first.
+    pub(super) fn next_write(&mut self) -> usize {
+        let due = self.writes_due_ns.iter().enumerate().min_by_key(|(_, due_ns)| **due_ns);
+        let place = due.map_or(0, |(place, _)| place);
+        self.writes_due_ns.remove(place);
+        place
+    }
+
     /// A request is answered at most once.
     pub(super) fn answered(&mut self, node: NodeId, id: RequestId) -> Result<(), Box<Violation>> {
         let RequestId { client, number } = id;

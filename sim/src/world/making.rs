@@ -44,6 +44,10 @@ impl<S: Subject> World<S> {
             let problem = "clocks that are set or stopped, under settings that trust clocks".to_owned();
             return Err(PlanError { field: "faults", problem });
         }
+        if plan.disk.overtakes && !S::WRITES_MAY_OVERTAKE {
+            let problem = format!("writes that overtake each other, which {} does not allow", S::NAME);
+            return Err(PlanError { field: "disk.overtakes", problem });
+        }
         let nodes = plan.nodes;
         let host = |node: NodeId| Host {
             incarnation: 0,
@@ -53,6 +57,7 @@ impl<S: Subject> World<S> {
             asked: Vec::new(),
             writes: VecDeque::new(),
             writes_end_ns: 0,
+            writes_due_ns: VecDeque::new(),
             disk_delay: choices.of_node(Kind::DiskDelay, node),
             crash: choices.of_node(Kind::Crash, node),
             slow: None,

@@ -189,10 +189,10 @@ impl Taping {
         self.writing[node.index()].push_back((place, write));
     }
 
-    /// The oldest write is done, or has failed.
+    /// The write at `place` among those under way is done, or has failed.
     #[cold]
-    pub(super) fn written(&mut self, at_ns: u64, node: NodeId) {
-        if let Some((step, write)) = self.writing[node.index()].pop_front() {
+    pub(super) fn written(&mut self, at_ns: u64, node: NodeId, place: usize) {
+        if let Some((step, write)) = self.writing[node.index()].remove(place) {
             self.begin(at_ns, node, Cause::Written { step, write });
         }
     }
