@@ -32,7 +32,7 @@ use crate::operation::Operation;
 /// | [`Observation::membership`], [`log_membership`](Subject::log_membership) | quorums of the configuration in force, and Raft's rules of changes (`membership`) |
 /// | [`Observation::snapshot_index`], [`snapshot_term`](Subject::snapshot_term), [`Observation::applied`] | snapshots that stand for what is committed (`snapshots`, `applied`) |
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
-/// | [`access`](Subject::access) and [`outcome`](Subject::outcome), beside `observe` or `decided` | reads of what was there (`linearizable_reads`, `linearizability`) |
+/// | [`access`](Subject::access) and [`outcome`](Subject::outcome) | a history that is linearizable (`linearizability`); beside `observe` or `decided`, reads of what was there (`linearizable_reads`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
 /// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader) | nobody who has just heard from a leader votes for another (`silence`) |
 ///
@@ -48,8 +48,8 @@ use crate::operation::Operation;
 /// | writes where one write may be done before another | [`WRITES_MAY_OVERTAKE`](Subject::WRITES_MAY_OVERTAKE) |
 /// | has no disk | a [`Disk`] of nothing: a restart is a new server (`scenarios/src/kvstore_go`) |
 ///
-/// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and
-/// [`access`](Subject::access) stays `None`. Without `observe` nobody is known to lead: then clients are
+/// Without `observe` and `decided` nothing is known of a log: then [`Response::Done`] names no index, and what clients are told is
+/// held against itself alone (`linearizability`). Without `observe` nobody is known to lead: then clients are
 /// [`Closed`](crate::Clients::Closed), and no plan has a healed phase.
 ///
 /// `sim/examples/token_ring.rs` is a small subject with an invariant, `examples/own-protocol` a crate with one that shows what it has

@@ -75,6 +75,8 @@ pub(crate) struct Checkers {
     marks: MarkCounts,
     /// Whether the subject says what its messages promise.
     makes_promises: bool,
+    /// Whether it shows what it has committed. Where it does not, the history of its clients alone says what is so.
+    shows_log: bool,
 }
 
 /// A node as it was last seen.
@@ -116,6 +118,7 @@ impl Checkers {
             latest_led: 0,
             marks: MarkCounts::default(),
             makes_promises: false,
+            shows_log: false,
         }
     }
 
@@ -225,7 +228,9 @@ impl Checkers {
         view.log.clear();
         view.progress_order = ProgressOrder::default();
         self.decided.started(node);
+        self.shows_log |= S::SHOWS_DECIDED;
         let Some(found) = subject.observe() else { return Ok(()) };
+        self.shows_log = true;
         view.found_snapshot = found.snapshot_index;
         self.memberships.started(node, found.membership);
         snapshots::restarted(node, disk.snapshot_index(), found.snapshot_index)?;
