@@ -29,6 +29,19 @@ impl TikvRaft {
         }
     }
 
+    /// The crate forgets a read without a word where it knows of no leader, or of one that has committed nothing in its term, and a
+    /// forwarded one may be lost: whoever uses it asks again.
+    pub(super) fn ask_again_for_reads(&mut self) {
+        self.reads_waited += 1;
+        if self.reads_waited < self.settings.election_ticks.0 {
+            return;
+        }
+        self.reads_waited = 0;
+        for (id, _) in &self.reads {
+            self.node.read_index(command::encode_request(*id));
+        }
+    }
+
     pub(super) fn change_membership(&mut self, voters: NodeSet, learners: NodeSet) {
         let now = membership(&self.node.raft.prs().conf().to_conf_state());
         if now.is_joint() {

@@ -46,6 +46,8 @@ pub struct TikvRaft {
     /// The requests taken as a leader that no applied entry has answered.
     proposals: Vec<RequestId>,
     reads: Vec<(RequestId, i64)>,
+    /// For how many ticks none of them was asked for again.
+    reads_waited: usize,
     /// Reads whose index is known and not applied yet.
     ready_reads: Vec<(RequestId, i64, u64)>,
     /// What each write under way lets happen.
@@ -135,6 +137,7 @@ impl Subject for TikvRaft {
             applied_index,
             proposals: Vec::new(),
             reads: Vec::new(),
+            reads_waited: 0,
             ready_reads: Vec::new(),
             writes: VecDeque::new(),
             sending: Vec::new(),
@@ -174,6 +177,7 @@ impl Subject for TikvRaft {
                 self.next_tick_ns = now_ns + self.settings.tick_ms * MS;
                 self.node.tick();
                 self.give_up_snapshots();
+                self.ask_again_for_reads();
                 must_drain = true;
             }
         }

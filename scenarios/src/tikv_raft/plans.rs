@@ -34,7 +34,9 @@ impl CatalogueSubject for TikvRaft {
         let check_quorum = choice.chance_ppm(700_000);
         Settings {
             tick_ms: choice.within((5, 20)),
-            election_ticks: (shortest, shortest + choice.within((2, 2 * shortest as u64)) as usize),
+            // Timeouts are whole ticks: with two or three of them to draw from, several candidates meet for as long as anybody
+            // waits, or the clock of one that cannot win always runs ahead.
+            election_ticks: (shortest, shortest + choice.within((shortest as u64 / 2 + 3, 2 * shortest as u64)) as usize),
             heartbeat_ticks: choice.within((1, shortest as u64 / 2)) as usize,
             pre_vote: choice.chance_ppm(700_000),
             check_quorum,
@@ -74,7 +76,8 @@ impl CatalogueSubject for TikvRaft {
     fn timeouts(settings: &Settings) -> Timeouts {
         let (shortest, longest) = settings.election_ticks;
         let ms = |ticks: usize| ticks as u64 * settings.tick_ms;
-        Timeouts { election_ms: (ms(shortest), ms(longest)), heartbeat_ms: ms(settings.heartbeat_ticks) }
+        // The longest is never drawn.
+        Timeouts { election_ms: (ms(shortest), ms(longest - 1)), heartbeat_ms: ms(settings.heartbeat_ticks) }
     }
 
     /// A heartbeat is a tick, or as many as it takes to tell election timeouts apart.
@@ -83,7 +86,7 @@ impl CatalogueSubject for TikvRaft {
         settings.tick_ms = (shortest_ms / 10).clamp(1, heartbeat_ms);
         settings.heartbeat_ticks = (heartbeat_ms / settings.tick_ms) as usize;
         let shortest = (shortest_ms / settings.tick_ms) as usize;
-        let longest = (longest_ms / settings.tick_ms) as usize;
+        let longest = (longest_ms / settings.tick_ms) as usize + 1;
         settings.election_ticks =
             (shortest.max(settings.heartbeat_ticks + 1), longest.max(settings.heartbeat_ticks + 2).max(shortest + 1));
     }

@@ -169,7 +169,13 @@ impl Checkers {
         let entry = entry.or_else(compacted);
         promises::made(node, promise, entry, disk)?;
         match promise {
-            Promise::Vote { term, candidate } => self.one_vote.given(node, term, candidate),
+            Promise::Vote { term, candidate } => {
+                // A disk that is in a later term already, by a write that took in both, lets it vote for nobody else in this one.
+                if disk.term_and_vote().is_some_and(|durable| durable.term > term) {
+                    self.election_safety.vote_durable(node, term, candidate);
+                }
+                self.one_vote.given(node, term, candidate)
+            }
             Promise::Log { term, index } => {
                 self.views[node].acknowledgements.made(term, index);
                 Ok(())
