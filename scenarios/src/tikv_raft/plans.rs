@@ -36,7 +36,10 @@ impl CatalogueSubject for TikvRaft {
             tick_ms: choice.within((5, 20)),
             // Timeouts are whole ticks: with two or three of them to draw from, several candidates meet for as long as anybody
             // waits, or the clock of one that cannot win always runs ahead.
-            election_ticks: (shortest, shortest + choice.within((shortest as u64 / 2 + 3, 2 * shortest as u64)) as usize),
+            election_ticks: (
+                shortest,
+                shortest + choice.within((shortest as u64 / 2 + 3, 2 * shortest as u64)) as usize,
+            ),
             heartbeat_ticks: choice.within((1, shortest as u64 / 2)) as usize,
             pre_vote: choice.chance_ppm(700_000),
             check_quorum,

@@ -150,6 +150,14 @@ impl<S: Subject> World<S> {
         !core.is_empty() && current.iter().all(|membership| membership.is_quorum(core))
     }
 
+    /// Whether `core` is a quorum of whatever its own nodes decide by, now and once they have applied what they have.
+    fn decides_alone(&self, core: NodeSet) -> bool {
+        let mut current = self.checkers.current_memberships(core);
+        let up = self.members(core).filter_map(|node| self.subjects[node].as_deref());
+        current.extend(up.flat_map(S::coming_memberships));
+        current.iter().all(|membership| membership.is_quorum(core))
+    }
+
     /// What nodes will go by once they have applied what is in their logs.
     fn coming_memberships(&self) -> Vec<Membership> {
         self.subjects
@@ -273,15 +281,19 @@ impl<S: Subject> World<S> {
         let network = self.client_network();
         let client = &mut self.clients[usize::from(probe)];
         let hint = client.leader().filter(|leader| core.contains(*leader));
-        let to = hint.unwrap_or_else(|| next_of(core, last_asked));
+        // On from the last one that was asked unasked for: hints that name each other would otherwise be all that it hears.
+        let next = next_of(core, last_asked);
+        let to = hint.unwrap_or(next);
         let delay_ns = client.delay_ns(&network);
         self.note_ask(to, id, &command, delay_ns.is_none());
         if let Some(delay_ns) = delay_ns {
             self.queue.push(self.now_ns + delay_ns, Event::Request { to, attempt: 0, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id, attempt: 1 });
-        if let Some(healing) = &mut self.healing {
-            healing.last_asked = to;
+        if let Some(healing) = &mut self.healing
+            && hint.is_none()
+        {
+            healing.last_asked = next;
         }
     }
 
@@ -318,7 +330,9 @@ impl<S: Subject> World<S> {
         let current = self.memberships_to_come();
         let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
         let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
-        let core = before.union(bystanders).intersection(voters);
+        let with_votes = before.union(bystanders).intersection(voters);
+        // Those who have not heard of it yet count who leaves: without them they would decide nothing.
+        let core = if self.decides_alone(with_votes) { with_votes } else { before.union(with_votes) };
         let left = before.difference(core);
         if let Some(healing) = &mut self.healing {
             healing.membership_changes = changes;

@@ -202,14 +202,13 @@ impl<S: Subject> World<S> {
             return None;
         }
         let other = *self.choices.of_node(Kind::HealOperation, leader).pick(&others);
+        if class == OperationClass::TransferLeadership {
+            return Some(Operation::TransferLeadership { to: other });
+        }
         let kept = core.intersection(membership.voters);
-        Some(match class {
-            OperationClass::TransferLeadership => Operation::TransferLeadership { to: other },
-            OperationClass::ChangeMembership => Operation::ChangeMembership {
-                voters: if kept == membership.voters { kept.without(other) } else { kept },
-                learners: NodeSet::default(),
-            },
-        })
+        let voters = if kept == membership.voters { kept.without(other) } else { kept };
+        // Who leads need not have a vote.
+        (!voters.is_empty()).then_some(Operation::ChangeMembership { voters, learners: NodeSet::default() })
     }
 
     /// Whether a core that stands still had to.
