@@ -55,7 +55,7 @@ pub fn recover(files: &impl Files, server: u64, segment_bytes: u64) -> Result<Re
     let mut log = Log {
         server,
         segment_bytes,
-        segments: chain.iter().map(|segment| (segment.header.segment, LogIndex(0))).collect(),
+        segments: chain.iter().map(|header| (header.segment, LogIndex(0))).collect(),
         offset: 0,
         capacity: 0,
         next_segment: highest.map_or(1, |highest| highest + 1),
@@ -68,9 +68,9 @@ pub fn recover(files: &impl Files, server: u64, segment_bytes: u64) -> Result<Re
         leftovers: Vec::new(),
     };
     let mut stored = Stored::default();
-    for (place, segment) in chain.iter().enumerate() {
-        let successor = chain.get(place + 1).map(|next| next.header);
-        let end = replay(segment, successor, &mut stored, &mut report)?;
+    for (place, header) in chain.iter().enumerate() {
+        let successor = chain.get(place + 1).copied();
+        let end = replay(files, *header, successor, &mut stored, &mut report)?;
         (log.offset, log.next_batch, log.segments[place].1) = (end.offset, end.next_batch, end.highest);
     }
     let machine = restore_snapshot(files, stored.snapshot.as_deref())?;
@@ -107,9 +107,9 @@ pub fn stored(files: &impl Files, server: u64) -> Result<Stored, StorageError> {
     let names = files.list().map_err(|error| io_error("the directory", error))?;
     let (chain, _) = chain(files, &names, server, &mut Report::default())?;
     let mut stored = Stored::default();
-    for (place, segment) in chain.iter().enumerate() {
-        let successor = chain.get(place + 1).map(|next| next.header);
-        replay(segment, successor, &mut stored, &mut Report::default())?;
+    for (place, header) in chain.iter().enumerate() {
+        let successor = chain.get(place + 1).copied();
+        replay(files, *header, successor, &mut stored, &mut Report::default())?;
     }
     Ok(stored)
 }
@@ -123,18 +123,13 @@ struct End {
     highest: LogIndex,
 }
 
-struct Segment {
-    header: Header,
-    bytes: Vec<u8>,
-}
-
-/// The segments of the log, oldest first, and the highest number that any has.
+/// The headers of the segments of the log, oldest first, and the highest number that any has.
 fn chain(
     files: &impl Files,
     names: &[FileName],
     server: u64,
     report: &mut Report,
-) -> Result<(Vec<Segment>, Option<u64>), StorageError> {
+) -> Result<(Vec<Header>, Option<u64>), StorageError> {
     let mut numbers: Vec<u64> = names
         .iter()
         .filter_map(|name| match name {
@@ -144,14 +139,18 @@ fn chain(
         .collect();
     numbers.sort_unstable();
     let highest = numbers.last().copied();
-    let mut chain: Vec<Segment> = Vec::new();
+    let mut chain: Vec<Header> = Vec::new();
     while let Some(number) = numbers.pop() {
         // Each says which was before it; those that are older still are no longer needed.
-        if chain.last().is_some_and(|next| next.header.previous != number) {
+        if chain.last().is_some_and(|next| next.previous != number) {
             continue;
         }
         let file = FileName::Segment(number);
-        let bytes = read_all(files, file)?;
+        let mut bytes = read_up_to(files, file, 0, SECTOR).map_err(|error| io_error(file, error))?;
+        if bytes.iter().all(|byte| *byte == 0) {
+            // Why the header is not there, the rest of the segment says.
+            bytes = read_all(files, file)?;
+        }
         match Header::decode(&bytes).map_err(|what| damaged(file, 0, what))? {
             Some(header) if header.server != server => {
                 return Err(StorageError::OtherServer { found: header.server, expected: server });
@@ -159,7 +158,7 @@ fn chain(
             Some(header) if header.segment != number => {
                 return Err(damaged(file, 0, Malformed::Nonsense("the header is that of another segment")));
             }
-            Some(header) => chain.push(Segment { header, bytes }),
+            Some(header) => chain.push(header),
             // A crash came while it was begun.
             None if chain.is_empty() => report.torn = Some((file, 0)),
             None => return Err(damaged(file, 0, Malformed::Nonsense("the header that was durable is empty"))),
@@ -169,15 +168,16 @@ fn chain(
     Ok((chain, highest))
 }
 
-/// Adds what is in a segment. It must be whole up to where its successor says, where it has one.
+/// Reads a segment, which no other is read beside, and adds what is in it. It must be whole up to where its successor says, where it has one.
 fn replay(
-    segment: &Segment,
+    files: &impl Files,
+    header: Header,
     successor: Option<Header>,
     stored: &mut Stored,
     report: &mut Report,
 ) -> Result<End, StorageError> {
-    let Segment { header, bytes } = segment;
     let file = FileName::Segment(header.segment);
+    let bytes = &read_all(files, file)?;
     let mut batch = header.first_batch;
     let mut offset = SECTOR;
     let mut highest = LogIndex(0);
