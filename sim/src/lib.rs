@@ -52,6 +52,7 @@ mod faults;
 mod folder;
 mod heal;
 mod history;
+mod in_words;
 mod latency;
 mod marks;
 mod membership;

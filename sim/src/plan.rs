@@ -192,6 +192,16 @@ impl<Settings> Plan<Settings> {
                 return wrong(field, format!("{least} to {most} is not a range of times"));
             }
         }
+        let Network { loss_ppm, duplication_ppm, reordering_ppm, stale_ppm, .. } = self.network;
+        let shares = [
+            ("network.loss_ppm", loss_ppm),
+            ("network.duplication_ppm", duplication_ppm),
+            ("network.reordering_ppm", reordering_ppm),
+            ("network.stale_ppm", stale_ppm),
+        ];
+        if let Some((field, ppm)) = shares.into_iter().find(|(_, ppm)| *ppm > 1_000_000) {
+            return wrong(field, format!("{ppm} is not between 0 and 1000000"));
+        }
         for fault in &self.faults {
             fault.validate(self.nodes)?;
         }

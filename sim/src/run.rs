@@ -50,6 +50,13 @@ pub fn finish<S: Subject>(world: &mut World<S>) {
     }
 }
 
+/// Runs `world` to its end, or until `until_ns`, as [`finish`] does.
+pub(crate) fn finish_by<S: Subject>(world: &mut World<S>, until_ns: u64) {
+    if let Err(message) = catch_panic(|| while world.now_ns() <= until_ns && world.step() {}) {
+        world.fail_with_panic(message);
+    }
+}
+
 /// Runs `plan` under `seed`.
 ///
 /// # Errors

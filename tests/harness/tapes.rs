@@ -194,6 +194,9 @@ fn what_makes_no_sense_is_refused_with_its_field() {
     assert!(with("\"seed\": \"0x1\"", "\"seed\": \"one\"").contains("seed: 'one'"));
     assert!(with("\"otherwise\": \"seed\"", "\"otherwise\": \"maybe\"").contains("otherwise"));
     assert!(with("\"scenario\"", "\"scenery\"").contains("scenery"));
+    assert!(with("\"loss_ppm\": ", "\"loss_ppm\": 9000000").contains("network.loss_ppm"));
+    assert!(with("\"heartbeat_ms\": ", "\"heartbeat_ms\": 1000000").contains("plan.settings"));
+    assert!(with("\"jitter\": \"seed\"", "\"jitter\": \"least\"").contains("jitter"));
     assert!(with("\"duration_ns\": ", "\"duration_ns\": -").contains("plan.duration_ns"));
     let decided = |decision: &str| with("\"decisions\": {}", &format!("\"decisions\": {{{decision}}}"));
     assert!(decided("\"timer n1 #1\": 18446744073709551615").contains("timer n1 #1"));

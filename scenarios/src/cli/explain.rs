@@ -9,9 +9,12 @@ use scenarios::with_subject;
 use serde::Serialize;
 use sim::environment::parse_seed;
 use sim::explain::{Explanation, Share, TurningPoint, Turns, explain};
-use sim::tape::Decisions;
+use sim::tape::{Decisions, Key, Otherwise};
 use sim::trace::{Length, Record, Slice, timeline};
-use sim::{Failure, FailureKind, Plan, PlanError, RunReport, World, record_seed, record_tape, run_seed, run_tape};
+use sim::{
+    Failure, FailureKind, Plan, PlanError, RunReport, Shrinking, Tape, World, checkers, record_seed, record_tape,
+    run_seed, run_tape, shrink_tape,
+};
 
 use super::args::ExplainArgs;
 use super::tape_file::TapeFile;
@@ -76,11 +79,45 @@ fn show<S: CatalogueSubject>(
         print_json(&Document::new(run.seed, failure, &explanation, &slice, world.records()))?;
     } else {
         let head = format!("raft-sim {VERSION}: {} in the scenario {}, seed {:#x}", S::NAME, run.scenario, run.seed);
-        let timeline = timeline(run.plan.nodes, world.records(), &slice, Length::Slice);
-        let text = text(failure, &explanation, world.records());
-        print(&format!("{head}\n\n{text}\n\n{}{timeline}\nThe whole run: {}", led_to_it(&slice), run.replay))?;
+        let is_told = run.decisions.otherwise == Otherwise::Nothing;
+        let text = match is_told {
+            true => told(failure, &explanation.decisions, S::MESSAGE_KINDS),
+            false => text(failure, &explanation, world.records()),
+        };
+        let whole = || timeline(run.plan.nodes, world.records(), &slice, Length::Slice);
+        let story = match story::<S>(run).filter(|_| !is_told) {
+            Some(story) => format!(
+                "{story}\nIn this seed's own run {} events led to it: {}",
+                slice.len(),
+                run.replay.clone() + " --slice"
+            ),
+            None => {
+                format!("The {} events that led to it\n{LEGEND}{}\nThe whole run: {}", slice.len(), whole(), run.replay)
+            }
+        };
+        print(&format!("{head}\n\n{text}\n\n{story}"))?;
     }
     Ok(ExitCode::from(exit::code([failure].into_iter())))
+}
+
+/// How a timeline is read.
+const LEGEND: &str = "  (F follower, C candidate, L leader, each with its term; in brackets to whom it happened)\n";
+
+/// The shortest run that fails in the same way, where one is found.
+fn story<S: CatalogueSubject>(run: &Run<'_, S::Settings>) -> Option<String> {
+    let (scenario, expects) = (run.scenario.to_owned(), String::new());
+    let (plan, decisions) = (run.plan.clone(), run.decisions.clone());
+    let tape = Tape { scenario, seed: run.seed, expects, plan, decisions };
+    let shrunk = shrink_tape::<S>(tape, &Shrinking::usual()).ok()??;
+    if shrunk.tape.decisions.otherwise != Otherwise::Nothing {
+        return None;
+    }
+    let (world, _) = record_tape::<S>(&shrunk.tape).ok()?;
+    let slice = Slice::of(world.records(), &shrunk.failure);
+    let lines = timeline(shrunk.tape.plan.nodes, world.records(), &slice, Length::Full);
+    let end = if shrunk.is_done { ", and without any one of them it would not" } else { "" };
+    let (before, steps) = shrunk.steps;
+    Some(format!("The shortest run found: it takes {steps} steps of {before} to fail so{end}\n{LEGEND}{lines}"))
 }
 
 fn nothing(args: &ExplainArgs) -> Result<ExitCode, String> {
@@ -92,12 +129,33 @@ fn nothing(args: &ExplainArgs) -> Result<ExitCode, String> {
     Ok(ExitCode::from(exit::CLEAN))
 }
 
-fn text(failure: &Failure, explanation: &Explanation, records: &[Record]) -> String {
+/// What went wrong, and which rule it breaks.
+fn violation(failure: &Failure) -> String {
     let Failure { kind, checker, detail, event, virtual_ms, .. } = failure;
-    let Explanation { necessary, needless, with_all, turns, reruns } = explanation;
-    let mut text = format!(
-        "{checker} ({kind}), after event {event}, at {virtual_ms} ms:\n  {detail}\n\nWhat it takes of the plan\n"
-    );
+    let rule = checkers::ALL.iter().find(|about| about.name == checker);
+    let rule = rule.map_or(String::new(), |about| format!("  The rule: {}.\n", about.property));
+    format!("{checker} ({kind}), after event {event}, at {virtual_ms} ms:\n  {detail}\n{rule}")
+}
+
+/// Of a tape that leaves nothing to chance.
+fn told(failure: &Failure, decisions: &[(Key, bool)], kinds: &[&str]) -> String {
+    let mut text = format!("{}\nWhat it takes of the tape, which leaves nothing to chance\n", violation(failure));
+    let needless: Vec<&Key> = decisions.iter().filter(|(_, is_needed)| !is_needed).map(|(key, _)| key).collect();
+    let _ = match (decisions.len(), needless.len()) {
+        (0, _) => writeln!(text, "  It has more decisions than can be left out one by one: shrink it first."),
+        (all, 0) => writeln!(text, "  Each of its {all} decisions: without any one of them nothing fails."),
+        (all, some) => writeln!(text, "  {} of its {all} decisions. Any one of these can be left out:", all - some),
+    };
+    for key in needless {
+        let _ = writeln!(text, "    {}", key.in_words(kinds));
+    }
+    text.truncate(text.trim_end().len());
+    text
+}
+
+fn text(failure: &Failure, explanation: &Explanation, records: &[Record]) -> String {
+    let Explanation { necessary, needless, with_all, turns, reruns, .. } = explanation;
+    let mut text = format!("{}\nWhat it takes of the plan\n", violation(failure));
     if necessary.is_empty() {
         let _ = writeln!(
             text,
@@ -119,7 +177,8 @@ fn text(failure: &Failure, explanation: &Explanation, records: &[Record]) -> Str
     }
     let _ = writeln!(
         text,
-        "  With these alone and everything small left to chance, {with_all} runs fail the same way.\n\nWhere it took its turn"
+        "  With these alone and everything small left to chance, {with_all} runs fail the same way.\n\nWhere it took its turn \
+         (its run again up to an event, and everything small behind it drawn anew)"
     );
     text += &self::turns(turns, failure, records);
     let _ = write!(text, "\n\n({reruns} runs were made to find this out.)");
@@ -141,7 +200,7 @@ fn without(without: Share, with: Share) -> String {
 
 fn turns(turns: &Turns, failure: &Failure, records: &[Record]) -> String {
     let Turns { at_the_start, likely, certain } = turns;
-    let mut text = format!("  From the start, {at_the_start} futures end like this.\n");
+    let mut text = format!("  From the start, {at_the_start} futures fail like this, by the time when this one did.\n");
     let place = |point: &TurningPoint| {
         let words = records.get(point.event as usize).map_or(String::new(), ToString::to_string);
         format!("{} after this event, and {} just before it:\n  {}", point.after, point.before, words.trim_start())
@@ -158,10 +217,6 @@ fn turns(turns: &Turns, failure: &Failure, records: &[Record]) -> String {
         text += &format!("  Certain: {}", place(certain));
     }
     text
-}
-
-fn led_to_it(slice: &Slice) -> String {
-    format!("The {} events that led to it\n", slice.len())
 }
 
 /// What `explain --json` prints.
@@ -213,7 +268,7 @@ impl<'a> Document<'a> {
         slice: &Slice,
         records: &'a [Record],
     ) -> Self {
-        let Explanation { necessary, needless, with_all, turns, reruns } = explanation;
+        let Explanation { necessary, needless, with_all, turns, reruns, .. } = explanation;
         let row = |necessity: &'a sim::explain::Necessity| Row {
             what: &necessity.words,
             failing_rerolls_without: necessity.without.failing,

@@ -17,10 +17,13 @@ use crate::failure::Failure;
 use crate::plan::{Plan, PlanError};
 use crate::run::run_taped;
 use crate::subject::Subject;
-use crate::tape::Decisions;
+use crate::tape::{Decisions, Key, Otherwise};
 
 /// So many runs with other small choices show what share of them fails.
 pub const REROLLS: u64 = 16;
+
+/// Of so many decisions of a tape at most each is left out once.
+pub const MOST_DECISIONS: usize = 200;
 
 /// What is known of a failure.
 #[derive(Clone, PartialEq, Debug)]
@@ -31,6 +34,9 @@ pub struct Explanation {
     pub needless: usize,
     /// How many runs of what is necessary fail the same way where all small choices are drawn again.
     pub with_all: Share,
+    /// Of a tape that leaves nothing to chance: each of its decisions, and whether the failure takes it. Empty for others, and
+    /// for tapes of more than [`MOST_DECISIONS`].
+    pub decisions: Vec<(Key, bool)>,
     /// The events after which the failure became likely, and certain.
     pub turns: Turns,
     /// How many runs this took.
@@ -66,12 +72,13 @@ pub fn explain<S: Subject>(
     let with_all = runs.share_of::<S>(&minimal)?;
     let mut necessities = Vec::new();
     for part in necessary {
-        let words = part.words(&minimal);
+        let words = part.words(&minimal, S::MESSAGE_KINDS);
         let without = runs.share_of::<S>(&part.left_out_of(&minimal))?;
         necessities.push(Necessity { part, words, without });
     }
+    let needed = runs.leave_out_decisions::<S>(plan)?;
     let turns = turning_point::find::<S>(plan, seed, &decisions, failure, &mut runs.made)?;
-    Ok(Explanation { necessary: necessities, needless, with_all, turns, reruns: runs.made })
+    Ok(Explanation { necessary: necessities, needless, with_all, decisions: needed, turns, reruns: runs.made })
 }
 
 struct Runs<'a> {
@@ -114,6 +121,23 @@ impl Runs<'_> {
             }
         }
         Ok((minimal, parts))
+    }
+
+    /// Leaves out each decision of a tape that leaves nothing to chance. Returns which of them the failure takes.
+    fn leave_out_decisions<S: Subject>(&mut self, plan: &Plan<S::Settings>) -> Result<Vec<(Key, bool)>, PlanError> {
+        let whole = Arc::clone(&self.decisions);
+        let mut needed = Vec::new();
+        if whole.otherwise != Otherwise::Nothing || whole.values.len() > MOST_DECISIONS {
+            return Ok(needed);
+        }
+        for key in whole.values.keys() {
+            let mut without = Decisions::clone(&whole);
+            without.values.remove(key);
+            self.decisions = Arc::new(without);
+            needed.push((*key, !self.fails::<S>(plan, self.seed)?));
+        }
+        self.decisions = whole;
+        Ok(needed)
     }
 
     fn share_of<S: Subject>(&mut self, plan: &Plan<S::Settings>) -> Result<Share, PlanError> {

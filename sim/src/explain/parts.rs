@@ -88,9 +88,9 @@ impl Part {
         }
     }
 
-    /// What it is of `plan`, in words.
+    /// What it is of `plan`, in words; `kinds` are the subject's types of messages.
     #[must_use]
-    pub fn words<Settings>(&self, plan: &Plan<Settings>) -> String {
+    pub fn words<Settings>(&self, plan: &Plan<Settings>, kinds: &[&str]) -> String {
         let ppm = |what: &str, ppm: u32| format!("{what} {}.{:02} % of all messages", ppm / 10_000, ppm / 100 % 100);
         match self {
             Self::Loss => ppm("the network loses", plan.network.loss_ppm),
@@ -106,11 +106,16 @@ impl Part {
             Self::TornWrites => "crashes leave parts of writes that are not complete".to_owned(),
             Self::ClockDrift => format!("clocks drift by {:?} ppm", plan.clock_drift_ppm),
             Self::Fault(TimedFault { at_ns, fault, trigger }) => {
-                let waits = trigger.map_or(String::new(), |trigger| format!(", once {}", in_ms(&trigger)));
-                format!("{} ms{waits}  {}", at_ns / 1_000_000, in_ms(fault))
+                let at_ms = at_ns / 1_000_000;
+                match trigger {
+                    None => format!("at {at_ms} ms  {}", fault.in_words()),
+                    Some(trigger) => {
+                        format!("from {at_ms} ms on, {}:  {}", trigger.in_words(kinds), fault.in_words())
+                    }
+                }
             }
             Self::Operation(TimedOperation { at_ns, operation }) => {
-                format!("{} ms  an operator asks for {}", at_ns / 1_000_000, in_ms(operation))
+                format!("at {} ms  an operator asks for {}", at_ns / 1_000_000, in_ms(operation))
             }
         }
     }

@@ -2,16 +2,17 @@
 //!
 //! The run is repeated up to some event, and from there on its small choices are drawn again: how messages travel, what
 //! disks and clients do. What the plan has in store still comes, and so does what is under way. What a node drew for itself
-//! stays with it until it starts again.
+//! stays with it until it starts again. A future counts that fails the same way by the time when the run did, or an eighth
+//! later.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use super::REROLLS;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, PlanError};
-use crate::run::finish;
+use crate::run::finish_by;
 use crate::subject::Subject;
 use crate::tape::Decisions;
 use crate::world::World;
@@ -113,6 +114,15 @@ fn bisect(
     Ok(TurningPoint { event: late, before, after })
 }
 
+/// Until when a future has to fail: a little later than the run did. A bug that shows again and again would make any event
+/// its turning point. How long a core has to get well is drawn with the rest, so that liveness may take longer.
+fn by_ns(failure: &Failure) -> u64 {
+    match failure.kind {
+        FailureKind::Liveness => u64::MAX,
+        _ => (failure.virtual_ms + 1).saturating_mul(1_000_000).saturating_mul(9) / 8,
+    }
+}
+
 fn future_fails<S: Subject>(
     plan: &Plan<S::Settings>,
     seed: u64,
@@ -126,6 +136,6 @@ fn future_fails<S: Subject>(
     if event < failure.event {
         world.reroll(salt);
     }
-    finish(&mut world);
+    finish_by(&mut world, by_ns(failure));
     Ok(world.failure().is_some_and(|other| other.signature == failure.signature))
 }

@@ -6,6 +6,7 @@
 //! simpler, and the times shorter and rounder.
 
 pub(crate) mod script;
+mod starts;
 mod steps;
 mod times;
 mod tries;
@@ -14,13 +15,14 @@ use std::sync::Arc;
 
 use self::script::Script;
 use self::tries::{Candidate, Found, Tries};
+use crate::choices::Choices;
 use crate::engine::Engine;
 use crate::failure::{Failure, FailureKind};
 use crate::plan::{Plan, PlanError};
 use crate::run;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
-use crate::tape::{CLEAN, Decisions, Jitter, Otherwise, Tape};
+use crate::tape::{CLEAN, Decisions, Jitter, Key, Otherwise, Tape};
 
 /// How to shrink, and for how long.
 #[derive(Clone, Copy)]
@@ -66,7 +68,8 @@ pub struct Shrunk<Settings> {
     pub is_done: bool,
 }
 
-/// Shrinks the run of `seed`. `None` where it does not fail.
+/// Shrinks the run of `seed`, or of another seed of the scenario that fails in the same way, where that becomes shorter.
+/// `None` where it does not fail.
 ///
 /// # Errors
 /// Where the scenario draws a plan that makes no sense.
@@ -75,17 +78,18 @@ pub fn shrink_seed<S: Subject>(
     seed: u64,
     how: &Shrinking<'_>,
 ) -> Result<Option<Shrunk<S::Settings>>, PlanError> {
-    let tape = Tape {
+    let tape_of = |seed: u64| Tape {
         scenario: scenario.name.to_owned(),
         seed,
         expects: String::new(),
         plan: scenario.plan(seed),
         decisions: Decisions::default(),
     };
-    shrink_tape::<S>(tape, how)
+    shrink_any::<S>(tape_of(seed), how, |number| tape_of(seed.wrapping_add(number)))
 }
 
-/// Shrinks the run of `tape`. `None` where it does not fail.
+/// Shrinks the run of `tape`, or one of its plan with other small choices that fails in the same way, where that becomes
+/// shorter. `None` where it does not fail.
 ///
 /// # Errors
 /// Where its plan makes no sense.
@@ -93,6 +97,51 @@ pub fn shrink_tape<S: Subject>(
     tape: Tape<S::Settings>,
     how: &Shrinking<'_>,
 ) -> Result<Option<Shrunk<S::Settings>>, PlanError> {
+    let others = tape.clone();
+    shrink_any::<S>(tape, how, |number| {
+        let seed = Choices::new(others.seed).rerolled(number).seed();
+        Tape { seed, ..others.clone() }
+    })
+}
+
+/// Shrinks the run of `tape`, and then the shortest of `others` that fail in the same way, and keeps what became shorter.
+fn shrink_any<S: Subject>(
+    tape: Tape<S::Settings>,
+    how: &Shrinking<'_>,
+    others: impl Fn(u64) -> Tape<S::Settings>,
+) -> Result<Option<Shrunk<S::Settings>>, PlanError> {
+    let leaves_chance = tape.decisions.otherwise != Otherwise::Nothing;
+    let Some((mut best, mut left)) = shrink_one::<S>(tape, how)? else { return Ok(None) };
+    let is_long = best.steps.1 > starts::SHORT && best.failure.kind != FailureKind::Divergence;
+    if !leaves_chance || !is_long || left == 0 || !(how.may_go_on)() {
+        return Ok(Some(best));
+    }
+    let mut looked_for = 0;
+    for start in starts::others::<S>(&best.failure, &mut left, how, &mut looked_for, others)? {
+        let Some((other, spared)) = shrink_one::<S>(start, &Shrinking { most_events: left, ..*how })? else { continue };
+        left = spared;
+        best.tries += other.tries;
+        // One that there was no time for is no shorter for that.
+        if other.failure.signature == best.failure.signature && other.steps.1 < best.steps.1 {
+            let (before, tries) = (best.steps.0, best.tries);
+            best = Shrunk { steps: (before, other.steps.1), tries, ..other };
+        }
+        if best.steps.1 <= starts::SHORT || left == 0 || !(how.may_go_on)() {
+            break;
+        }
+    }
+    best.tries += looked_for;
+    Ok(Some(best))
+}
+
+/// A shrunk run, and how many events may still be simulated.
+type AndLeft<Settings> = (Shrunk<Settings>, u64);
+
+/// Shrinks the run of `tape`. Returns how many events may be simulated after that.
+fn shrink_one<S: Subject>(
+    tape: Tape<S::Settings>,
+    how: &Shrinking<'_>,
+) -> Result<Option<AndLeft<S::Settings>>, PlanError> {
     let (mut world, report) = run::run_taped::<S>(&tape.plan, tape.seed, &Arc::new(tape.decisions.clone()))?;
     let Some(failure) = report.failure else { return Ok(None) };
     let script = world.take_script();
@@ -102,7 +151,7 @@ pub fn shrink_tape<S: Subject>(
     let mut tries = Tries::<S>::new(tape.seed, &found, *how);
     let before = found.before_heal();
     let found = if can_shrink { shrink(&mut tries, found) } else { found };
-    Ok(Some(Shrunk {
+    let shrunk = Shrunk {
         steps: (before, found.before_heal()),
         tries: tries.made(),
         is_done: !tries.are_over() && found.decisions.otherwise == Otherwise::Nothing,
@@ -114,7 +163,8 @@ pub fn shrink_tape<S: Subject>(
             decisions: found.decisions,
         },
         failure: found.failure,
-    }))
+    };
+    Ok(Some((shrunk, tries.events_left())))
 }
 
 /// The run of `tape` as one that says all that happens as long as faults last: it leaves nothing of that to the seed but
@@ -141,6 +191,7 @@ pub fn spell_out<S: Subject>(tape: &Tape<S::Settings>) -> Result<Tape<S::Setting
 
 fn shrink<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found<S::Settings> {
     let mut found = cut(tries, found);
+    found = starts::healed_early(tries, found);
     let Some(scripted) = scripted(tries, &found) else {
         // What the script cannot say, the seed does: then only the plan can be made smaller.
         return steps::without_faults(tries, found);
@@ -206,5 +257,18 @@ fn simpler<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) 
         let simpler = Candidate::of(&plan, &found.script_before_heal());
         found = tries.first(vec![simpler]).unwrap_or(found);
     }
-    found
+    writes_at_once(tries, found)
+}
+
+/// Every write durable in the step that starts it: nothing is read of disks then.
+fn writes_at_once<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Found<S::Settings> {
+    let mut decisions = found.decisions.clone();
+    decisions.values.retain(|key, _| !matches!(key, Key::Disk { .. }));
+    if decisions.values.len() == found.decisions.values.len() {
+        return found;
+    }
+    let mut plan = found.plan.clone();
+    plan.disk.write_ns = (0, 0);
+    let simpler = tries.first(vec![Candidate::new(plan, decisions)]);
+    simpler.filter(|simpler| simpler.before_heal() <= found.before_heal()).unwrap_or(found)
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Shrinking;
 use super::script::Script;
 use crate::failure::{Failure, FailureKind};
+use crate::heal::Heal;
 use crate::plan::Plan;
 use crate::run::run_taped;
 use crate::subject::Subject;
@@ -71,6 +72,8 @@ pub(super) struct Tries<'a, S: Subject> {
     seed: u64,
     kind: FailureKind,
     signature: String,
+    /// What came after the faults in the run that is to be shrunk.
+    heal: Option<Heal>,
     how: Shrinking<'a>,
     made: u64,
     events_left: u64,
@@ -82,7 +85,8 @@ impl<'a, S: Subject> Tries<'a, S> {
     pub(super) fn new(seed: u64, found: &Found<S::Settings>, how: Shrinking<'a>) -> Self {
         let Failure { kind, signature, .. } = found.failure.clone();
         let (made, events_left) = (0, how.most_events);
-        Self { seed, kind, signature, how, made, events_left, is_over: false, subject: PhantomData }
+        let heal = found.plan.heal.clone();
+        Self { seed, kind, signature, heal, how, made, events_left, is_over: false, subject: PhantomData }
     }
 
     pub(super) fn jobs(&self) -> usize {
@@ -92,6 +96,15 @@ impl<'a, S: Subject> Tries<'a, S> {
     /// How many runs were made that count: those that a single thread would have made.
     pub(super) fn made(&self) -> u64 {
         self.made
+    }
+
+    /// How many events may still be simulated.
+    pub(super) fn events_left(&self) -> u64 {
+        self.events_left
+    }
+
+    pub(super) fn heal(&self) -> Option<&Heal> {
+        self.heal.as_ref()
     }
 
     /// Whether there may be no more.

@@ -12,9 +12,11 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 pub use self::key::{Key, Message, Request};
+use crate::choices::Choices;
 use crate::environment::parse_seed;
+use crate::node::NodeId;
 use crate::plan::{LONGEST_NS, Plan, PlanError};
-use crate::subject::Subject;
+use crate::subject::{Setup, Subject};
 
 /// The version of tapes that this crate writes and reads.
 pub const VERSION: u32 = 1;
@@ -183,6 +185,18 @@ impl<Settings> Tape<Settings> {
         let written: Written<Settings> = parse(json)?;
         let seed = parse_seed(&written.seed).map_err(|problem| TapeError(format!("seed: {problem}")))?;
         written.plan.validate().map_err(|problem| TapeError::of_plan(&problem))?;
+        let setup = Setup {
+            node: NodeId(0),
+            nodes: written.plan.nodes,
+            members: written.plan.members,
+            now_ns: 0,
+            settings: &written.plan.settings,
+            jitter: Choices::new(seed).jitter(NodeId(0), 0),
+        };
+        // A run in which no node starts would be a crash of the protocol, where the tape is what makes no sense.
+        if let Err(problem) = S::start(setup, &S::Disk::default()) {
+            return wrong(format!("plan.settings: no node starts with them: {}", problem.replace('\n', " ")));
+        }
         let is_scripted = written.otherwise == Otherwise::Nothing && written.plan.heal.is_none();
         // The first tapes do not say.
         let jitter = written.jitter.unwrap_or(if is_scripted { Jitter::Least } else { Jitter::Seed });

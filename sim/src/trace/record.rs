@@ -381,7 +381,7 @@ impl fmt::Display for What {
             }
             Self::Answer { client, says, .. } => write!(f, "c{client} ◀──  {says}"),
             Self::GivesUp { client, number } => write!(f, "c{client} gives up request {number}"),
-            Self::FaultWaits { says, .. } => write!(f, "FAULT waits for {says}"),
+            Self::FaultWaits { says, .. } => write!(f, "FAULT waits: {says}"),
             Self::Fault { says, .. } => write!(f, "FAULT {says}"),
             Self::FaultEnds { says, .. } => write!(f, "FAULT ENDS {says}"),
             Self::Operation { says, is_dropped, .. } => {

@@ -10,7 +10,7 @@ use crate::network::class_of;
 use crate::node::{NodeId, NodeSet};
 
 use crate::subject::{Disk, Subject};
-use crate::trace::{Change, Source, What, in_ms};
+use crate::trace::{Change, Source, What};
 
 impl<S: Subject> World<S> {
     #[inline(never)]
@@ -19,7 +19,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let Some(trigger) = self.plan.faults[number].trigger else { return self.strike(number) };
-        let waits = || What::FaultWaits { number, says: format!("{trigger:?}") };
+        let waits = || What::FaultWaits { number, says: trigger.in_words(S::MESSAGE_KINDS) };
         self.trace.note(self.now_ns, None, Source::Plan, waits);
         self.ambushes.arm(number, trigger);
         Ok(())
@@ -37,7 +37,7 @@ impl<S: Subject> World<S> {
 
     fn strike(&mut self, number: usize) -> Result<(), Box<Violation>> {
         let fault = self.faults[number];
-        self.trace.note(self.now_ns, None, Source::Fault(number), || What::Fault { number, says: in_ms(&fault) });
+        self.trace.note(self.now_ns, None, Source::Fault(number), || What::Fault { number, says: fault.in_words() });
         self.trace.leads_to(Source::Fault(number));
         if let Some(taping) = &mut self.taping
             && !matches!(fault, Fault::CrashTogether { .. })
@@ -115,7 +115,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         let fault = self.faults[number];
-        let ends = || What::FaultEnds { number, says: in_ms(&fault) };
+        let ends = || What::FaultEnds { number, says: fault.in_words() };
         self.trace.note(self.now_ns, None, Source::Fault(number), ends);
         if let Some(taping) = &mut self.taping
             && !matches!(fault, Fault::Wipe { .. })
