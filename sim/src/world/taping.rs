@@ -26,6 +26,9 @@ use crate::tape::{Decisions, Jitter, Key, Message, Otherwise, Request};
 /// noticed when it says, though it be due so much later.
 const ROUNDING_NS: u64 = 4;
 
+/// More deadlines of a node than it has kinds of do not fall into one instant.
+const MOST_PUT_OFF: usize = 8;
+
 /// What arrives so soon after the faults have ended arrived in the moment when they did, in that order: a tape has no two
 /// events at one instant.
 const MOMENT_NS: u64 = 1_000;
@@ -110,6 +113,12 @@ impl Taping {
             None if self.is_nothing_else() => NEVER,
             None => due_ns,
         }
+    }
+
+    /// Whether the tape says when `node` notices its next deadline, and that is after `soon_ns`, or never.
+    fn notices_later(&self, node: NodeId, soon_ns: u64) -> bool {
+        let key = Key::Timer { node, number: self.timers[node.index()] };
+        !self.is_healed && self.value(key).map_or(self.is_nothing_else(), |not_before_ns| not_before_ns > soon_ns)
     }
 
     #[cold]
@@ -409,8 +418,28 @@ impl<S: Subject> World<S> {
         }
     }
 
-    /// A node notices its deadline, which its clock may be about to reach only.
+    /// A node notices its deadline, and what rounding has put off that fell into the same instant.
     pub(super) fn taped_wake_up(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+        self.notice_deadline(node)?;
+        for _ in 0..MOST_PUT_OFF {
+            if !self.is_put_off(node) {
+                break;
+            }
+            self.notice_deadline(node)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the node's next deadline is due within what rounding takes, and the tape has it notice none so soon.
+    fn is_put_off(&self, node: NodeId) -> bool {
+        let Some(deadline_ns) = self.subjects[node].as_deref().and_then(S::deadline_ns) else { return false };
+        let soon_ns = self.now_ns.saturating_add(ROUNDING_NS);
+        let is_soon = self.clocks[node].world_ns(deadline_ns) <= soon_ns;
+        is_soon && self.taping.as_ref().is_some_and(|taping| taping.notices_later(node, soon_ns))
+    }
+
+    /// A node notices its deadline, which its clock may be about to reach only.
+    fn notice_deadline(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         let Some(mut subject) = self.subjects[node].take() else { return Ok(()) };
         let local_ns = self.clocks[node].local_ns(self.now_ns);
         let due_ns = subject.deadline_ns().unwrap_or(local_ns).min(local_ns + 2 * ROUNDING_NS);
