@@ -1,6 +1,7 @@
 //! Exhaustive search: it visits what there is, each state once, and finds the shortest way to what must not be.
 
 use scenarios::explored;
+use scenarios::kvstore_go::KvstoreGo;
 use scenarios::raft_core_subject::RaftCore;
 use sim::engine::{Bounds, Exploration, Verdict};
 use sim::{FailureKind, explore};
@@ -147,4 +148,18 @@ fn writes_that_take_time_are_events_and_a_crash_may_lose_them() {
     assert!(found.by_elections.get(2).is_some_and(|states| *states > 0), "{found:?}");
     let at_once = explore::<RaftCore>(&explored::plan::<RaftCore>(1, false, false), &bounds).expect("a plan");
     assert!(found.states > 2 * at_once.states, "{} and {}", found.states, at_once.states);
+}
+
+/// A deadline, a vote and its answer; a crash and a start; and all of that without the vote's being remembered.
+#[test]
+fn a_server_whose_votes_no_disk_remembers_has_two_leaders_of_a_term_in_eight_events() {
+    let search =
+        |bounds: Bounds| explore::<KvstoreGo>(&explored::plan::<KvstoreGo>(3, false, false), &bounds).expect("a plan");
+    let found = search(Bounds { crashes: 1, ..Bounds::to_depth(8) });
+    assert_eq!(length(&found), Some(8));
+    let Verdict::Violated(failure, _) = &found.verdict else { panic!("it is found") };
+    assert_eq!(failure.checker, "election_safety", "{}", failure.detail);
+    let (some, all) = (search(Bounds::to_depth(5)), search(Bounds { reduction: false, ..Bounds::to_depth(5) }));
+    assert_eq!((some.states, &some.verdict), (all.states, &all.verdict));
+    assert_eq!(some.verdict, Verdict::Clean { is_whole: false });
 }
