@@ -110,6 +110,7 @@ fn any_disk() -> impl Strategy<Value = DiskPlan> {
         write_ns: (least_ns, least_ns + width_ns),
         loses,
         tears,
+        overtakes: false,
     })
 }
 
