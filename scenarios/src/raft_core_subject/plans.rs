@@ -101,7 +101,7 @@ impl CatalogueSubject for RaftCore {
 /// How long it takes at most to bring a snapshot of `size` over: part by part, each after the one before was acknowledged, and
 /// no more between two heartbeats than allowed. Twice, since the log may be compacted further meanwhile.
 pub(crate) fn snapshot_catch_up_ns(plan: &Plan<Settings>, size: u64) -> u64 {
-    let elections_ns = mixed_elections_ns(plan);
+    let elections_ns = rival_elections_ns(plan);
     let Settings { snapshots: Some(_), heartbeat_ms, snapshot_bytes: (part, _, rate), .. } = plan.settings else {
         return elections_ns;
     };
@@ -113,20 +113,20 @@ fn everyone() -> NodeSet {
     NodeSet::all(sim::MAX_NODES as u8)
 }
 
-/// How long elections may take beside the usual where only some servers ask before they campaign.
+/// How long elections may take beside the usual where some servers do not ask before they campaign.
 ///
 /// A server that does not ask, and cannot win, raises the term at every timeout. Where it goes by a configuration that does not
-/// name the one that can win and asks first, that one hears of a new term only by being refused: for as long as its question
-/// always comes after the other's campaign, which is until their timeouts, drawn anew each time, have carried one past the other.
+/// name the one that can win, that one hears of a new term only by being refused: for as long as its question, or its own
+/// campaign, always comes after the other's, which is until their timeouts, drawn anew each time, have carried one past the other.
 /// That is a random walk over one timeout T in steps of the spread d between timeouts: it takes (T/d)^2 timeouts times
 /// some number, and lasts on for 64 times (T/d)^2 once in a million.
-fn mixed_elections_ns(plan: &Plan<Settings>) -> u64 {
+fn rival_elections_ns(plan: &Plan<Settings>) -> u64 {
     let changes_members = plan.members != NodeSet::all(plan.nodes)
         || plan.operations.iter().any(|timed| matches!(timed.operation, Operation::ChangeMembership { .. }));
     let asking = plan.settings.pre_vote.intersection(NodeSet::all(plan.nodes)).len();
     let is_upgraded = plan.faults.iter().any(|timed| matches!(timed.fault, Fault::Upgrade { .. }));
-    let is_mixed = is_upgraded || asking > 0 && asking < usize::from(plan.nodes);
-    if !(changes_members && is_mixed) {
+    let all_ask = asking == usize::from(plan.nodes) && !is_upgraded;
+    if !changes_members || all_ask {
         return 0;
     }
     let (shortest_ms, longest_ms) = plan.settings.election_timeout_ms;
