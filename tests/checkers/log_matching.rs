@@ -1,6 +1,6 @@
 //! Log Matching: what shares an index and a term shares everything before it.
 
-use sim::checkers::log_matching::LogMatching;
+use sim::checkers::log_matching::{LogMatching, present, unchanged};
 use sim::{NodeId, Violation};
 
 use crate::entries::{entry, forged};
@@ -138,4 +138,18 @@ fn the_same_command_may_stand_at_two_indexes() {
     // A client that asks twice is served twice: exactly once is the business of the service.
     let mut logs = Logs::default().log(N1, &[1]);
     assert!(logs.0.appended(N1, 2, entry(1, 1), 1).is_ok());
+}
+
+#[test]
+fn a_log_that_changes_without_a_word_is_rejected() {
+    let words = ["n1's entry 4", "without a word"];
+    assert_rejected(unchanged(N1, 4, entry(4, 2), Some(entry(4, 3))), NAME, &words);
+    assert_rejected(unchanged(N1, 4, entry(4, 2), None), NAME, &words);
+    unchanged(N1, 4, entry(4, 2), Some(entry(4, 2))).expect("the same entry");
+}
+
+#[test]
+fn a_log_with_a_hole_is_rejected() {
+    assert_rejected(present(N2, 3, 5, None), NAME, &["n2", "ends at 5", "no entry at 3"]);
+    assert_eq!(present(N2, 3, 5, Some(entry(3, 1))), Ok(entry(3, 1)));
 }

@@ -119,3 +119,9 @@ fn entries_without_a_command_are_not_counted_as_commands() {
     checker.committed(N1, 3, LogEntry { term: 3, digest: LogEntry::NO_COMMAND }).expect("the first to commit");
     assert_eq!((checker.log().len(), checker.commands()), (3, 2));
 }
+
+#[test]
+fn a_committed_entry_that_is_dropped_is_rejected() {
+    assert_rejected(StateMachineSafety::kept(N2, 5, 3), NAME, &["n2 drops entries", "from 4 on"]);
+    StateMachineSafety::kept(N2, 5, 5).expect("a log that holds all of it");
+}

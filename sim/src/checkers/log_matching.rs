@@ -101,3 +101,25 @@ impl LogMatching {
         last_term == term
     }
 }
+
+/// `node` shows `shown` at `index`, where all that it said of its log adds up to `entry`.
+///
+/// # Errors
+/// Where these differ: a log that changes without a word is matched by nobody.
+pub fn unchanged(node: NodeId, index: u64, entry: LogEntry, shown: Option<LogEntry>) -> Result<(), Box<Violation>> {
+    if shown == Some(entry) {
+        return Ok(());
+    }
+    Err(Violation::found(NAME, move || format!("{node}'s entry {index} has changed without a word")))
+}
+
+/// The entry that `node` shows at `index` of its log, which ends at `last`.
+///
+/// # Errors
+/// Where there is none.
+#[inline]
+pub fn present(node: NodeId, index: u64, last: u64, shown: Option<LogEntry>) -> Result<LogEntry, Box<Violation>> {
+    shown.ok_or_else(|| {
+        Violation::found(NAME, move || format!("{node} has a log that ends at {last} and no entry at {index}"))
+    })
+}

@@ -1,6 +1,7 @@
 //! What a log shows when it changes, and when the run is over.
 
-use super::{Checkers, NodeView, leader_append_only, snapshots};
+use super::state_machine_safety::StateMachineSafety;
+use super::{Checkers, NodeView, leader_append_only, log_matching, snapshots};
 use crate::failure::Violation;
 use crate::marks::Mark;
 use crate::node::NodeId;
@@ -12,13 +13,8 @@ impl Checkers {
         self.audit_decided(node, subject)?;
         let NodeView { log, seen, .. } = &self.views[node];
         self.memberships.audit(node, seen.snapshot_index, |index| subject.log_membership(index))?;
-        let differs = |(index, entry): &(u64, &LogEntry)| subject.log_entry(*index) != Some(**entry);
-        match (1..).zip(log).skip(seen.snapshot_index as usize).find(differs) {
-            None => Ok(()),
-            Some((index, _)) => {
-                Err(Violation::new("log_matching", format!("{node}'s entry {index} has changed without a word")))
-            }
-        }
+        let mut entries = (1..).zip(log).skip(seen.snapshot_index as usize);
+        entries.try_for_each(|(index, entry)| log_matching::unchanged(node, index, *entry, subject.log_entry(index)))
     }
 
     #[inline(never)]
@@ -61,10 +57,7 @@ impl Checkers {
         }
         self.memberships.truncated(node, from);
         for index in from..=now.last_index {
-            let Some(entry) = subject.log_entry(index) else {
-                let detail = format!("{node} has a log that ends at {} and no entry at {index}", now.last_index);
-                return Err(Violation::new("log_matching", detail));
-            };
+            let entry = log_matching::present(node, index, now.last_index, subject.log_entry(index))?;
             let previous_term = view.log.last().map_or(0, |previous| previous.term);
             let is_new = self.log_matching.appended(node, index, entry, previous_term)?;
             self.election_safety.entry_received(node, entry.term)?;
@@ -92,10 +85,7 @@ impl Checkers {
             view.log.push(entry);
         }
         // What the node held for committed must still be there, and still the same.
-        if now.last_index < before.commit_index {
-            let detail = format!("{node} drops entries that it held for committed, from {} on", now.last_index + 1);
-            return Err(Violation::new("state_machine_safety", detail));
-        }
+        StateMachineSafety::kept(node, before.commit_index, now.last_index)?;
         for index in from..=before.commit_index.min(view.log.len() as u64) {
             self.state_machine_safety.committed(node, index, view.log[(index - 1) as usize])?;
         }

@@ -40,6 +40,19 @@ impl StateMachineSafety {
         }
     }
 
+    /// `node`, which held everything up to `committed` for committed, has a log that ends at `last` now.
+    ///
+    /// # Errors
+    /// Where some of that is gone.
+    pub fn kept(node: NodeId, committed: u64, last: u64) -> Result<(), Box<Violation>> {
+        if committed <= last {
+            return Ok(());
+        }
+        Err(Violation::found(NAME, move || {
+            format!("{node} drops entries that it held for committed, from {} on", last + 1)
+        }))
+    }
+
     /// How many of `entries`, which follow the first `before` ones of a log, are the committed ones that are known: all that
     /// can be said of them has been.
     #[must_use]
