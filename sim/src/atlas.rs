@@ -31,13 +31,17 @@ impl Atlas {
         self.gone = self.gone.union(nodes);
     }
 
-    /// Whether a core that stands still had to, in words: `holders` have all that is committed.
-    pub(crate) fn verdict(&self, core: NodeSet, memberships: &[Membership], holders: NodeSet) -> String {
+    /// Whether a core that stands still had to, in words: `holders` have all that is committed, and `elects` says whether
+    /// one of the core would get enough votes of it.
+    pub(crate) fn verdict(&self, core: NodeSet, memberships: &[Membership], holders: NodeSet, elects: bool) -> String {
         if let Some(membership) = memberships.iter().find(|membership| !membership.is_quorum(core)) {
             return format!("it had to: {core:?} is no quorum of {membership:?}");
         }
         if core.intersection(holders).is_empty() {
             return format!("it had to: nobody of {core:?} has all that is committed");
+        }
+        if !elects {
+            return format!("it had to: whoever has a vote in {core:?} is refused by those with later logs");
         }
         let gone = if self.gone.is_empty() {
             String::new()
@@ -68,11 +72,12 @@ mod tests {
     }
 
     #[test]
-    fn a_core_is_excused_where_it_is_no_quorum_or_has_lost_what_is_committed() {
+    fn a_core_is_excused_where_it_is_no_quorum_or_has_lost_what_is_committed_or_would_elect_nobody() {
         let atlas = Atlas::default();
         let (three, core) = (Membership::of_all(3), NodeSet(0b011));
-        assert!(atlas.verdict(core, &[three], core).starts_with("nothing excuses it"));
-        assert!(atlas.verdict(NodeSet(0b001), &[three], core).starts_with("it had to"));
-        assert!(atlas.verdict(core, &[three], NodeSet(0b100)).starts_with("it had to"));
+        assert!(atlas.verdict(core, &[three], core, true).starts_with("nothing excuses it"));
+        assert!(atlas.verdict(NodeSet(0b001), &[three], core, true).starts_with("it had to"));
+        assert!(atlas.verdict(core, &[three], NodeSet(0b100), true).starts_with("it had to"));
+        assert!(atlas.verdict(core, &[three], core, false).starts_with("it had to"));
     }
 }

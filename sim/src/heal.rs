@@ -19,8 +19,8 @@ pub(crate) const STABLE_FOR: u64 = 10;
 /// Entries that a node lacks are found and sent one a round trip at least: one back where logs differ, and one forth.
 const ROUND_TRIPS_PER_ENTRY: u64 = 2;
 
-/// What comes after the faults: a quorum, the core, is healthy for good, and everything else stays broken for good. The
-/// core must then get on with its work, or the run fails in `liveness`. For subjects that show their state as a Raft.
+/// What comes after the faults: a quorum of which someone can be elected, the core, is healthy for good, and everything else
+/// stays broken for good. The core must then get on with its work, or the run fails in `liveness`. For subjects that show their state as a Raft.
 ///
 /// Within a bound (20 longest election timeouts, and what the plan's network and disks need for what is under way and
 /// for the entries that nodes of the core lack) one of the core leads and the rest of it agrees on the term, a write that

@@ -25,10 +25,12 @@ pub(crate) enum Flaw {
     IgnoresEntries,
     /// One server does not listen to leaders any more.
     IgnoresLeaders,
+    /// No server listens to candidates any more.
+    IgnoresCandidates,
 }
 
 impl Flaw {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Sound,
         Self::Sleeps,
         Self::IgnoresClients,
@@ -38,6 +40,7 @@ impl Flaw {
         Self::IgnoresClientsOnceAsked,
         Self::IgnoresEntries,
         Self::IgnoresLeaders,
+        Self::IgnoresCandidates,
     ];
 }
 
@@ -75,7 +78,11 @@ impl Flawed {
             return matches!(input, Input::Request { .. }) && (is_deaf || waits)
                 || matches!(input, Input::Operate { .. }) && waits;
         };
-        let is_of_leader = RaftCore::MESSAGE_KINDS[usize::from(RaftCore::message_kind(message))] == "AppendEntries";
+        let kind = RaftCore::MESSAGE_KINDS[usize::from(RaftCore::message_kind(message))];
+        if matches!(kind, "PreVote" | "RequestVote") {
+            return self.has(Flaw::IgnoresCandidates);
+        }
+        let is_of_leader = kind == "AppendEntries";
         let has_entries = is_of_leader && RaftCore::describe(message).starts_with("AppendEntries");
         self.node == BAD
             && (is_of_leader && self.has(Flaw::IgnoresLeaders) || has_entries && self.has(Flaw::IgnoresEntries))

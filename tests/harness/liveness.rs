@@ -2,15 +2,13 @@
 
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::choices::Choices;
-use sim::linearizability::{Access, Value, Verb};
 use sim::trace::{Record, Request, What};
 use sim::{
-    Choice, Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Input, Membership, Nemesis, Network, NodeSet,
-    Observation, OperationClass, Outputs, Outside, Plan, RunReport, Setup, Subject, TimedFault, World, run_plan,
+    Clients, DiskPlan, Failure, FailureKind, Fault, Heal, Nemesis, Network, NodeSet, OperationClass, Outside, Plan,
+    RunReport, Subject, TimedFault, World, run_plan,
 };
 
 use crate::flawed::{BAD, Flaw, Flawed};
-use crate::toy::NoDisk;
 
 const MS: u64 = 1_000_000;
 const FAULTS_END_NS: u64 = 3_000 * MS;
@@ -33,7 +31,7 @@ fn heal(outside: &[Outside]) -> Heal {
 }
 
 /// `nodes` servers on a fair network, with a client, and then a healed core.
-fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
+pub(crate) fn plan<T>(nodes: u8, settings: T, outside: &[Outside]) -> Plan<T> {
     Plan {
         nodes,
         members: NodeSet::all(nodes),
@@ -112,6 +110,12 @@ fn sound_servers_recover_from_any_fault_that_lasts() {
 #[test]
 fn a_core_in_which_nobody_campaigns_fails() {
     assert_no_liveness(Flaw::Sleeps, &[all_down()], "no node of the core leads");
+}
+
+/// Each of them has a vote, and some have all that is committed: that nobody leads is a mistake of theirs.
+#[test]
+fn a_core_in_which_nobody_votes_for_anybody_else_fails_without_excuse() {
+    assert_no_liveness(Flaw::IgnoresCandidates, &[all_down()], "no node of the core leads; nothing excuses it");
 }
 
 #[test]
@@ -202,12 +206,12 @@ fn a_recovery_costs_few_events() {
 }
 
 /// The events from the heal on.
-fn since_healed<S: Subject>(world: &World<S>) -> impl Iterator<Item = &Record> {
+pub(crate) fn since_healed<S: Subject>(world: &World<S>) -> impl Iterator<Item = &Record> {
     world.records().iter().skip_while(|record| record.what != What::Heals)
 }
 
 /// What the trace says of the core.
-fn healed<S: Subject>(plan: Plan<S::Settings>, seed: u64) -> (World<S>, String) {
+pub(crate) fn healed<S: Subject>(plan: Plan<S::Settings>, seed: u64) -> (World<S>, String) {
     let mut world = World::<S>::recording(plan, seed).expect("a plan that makes sense");
     sim::finish(&mut world);
     let mut changes = since_healed(&world).next().expect("it is healed").changes.iter().map(ToString::to_string);
@@ -283,114 +287,6 @@ fn faults_clients_and_operations_end_when_the_core_is_healed() {
     for record in since_healed(&world) {
         let is_fault = matches!(record.what, What::Fault { .. } | What::FaultEnds { .. });
         assert!(!is_fault && !matches!(record.what, What::Ask(Request { client: 0, .. })), "{record}");
-    }
-}
-
-/// Servers that agree on who the members are, and never elect anyone.
-#[derive(Clone, Debug)]
-struct Idle(Membership);
-
-impl Subject for Idle {
-    type Settings = Membership;
-    type Message = ();
-    type Command = Access;
-    type Answer = ();
-    type Disk = NoDisk;
-
-    const NAME: &'static str = "idle";
-    const MESSAGE_KINDS: &'static [&'static str] = &["nothing"];
-
-    fn start(setup: Setup<'_, Membership>, _: &NoDisk) -> Result<Self, String> {
-        Ok(Self(*setup.settings))
-    }
-
-    fn step(&mut self, _: u64, _: Input<Self>, _: &mut impl Outputs<Self>) {}
-
-    fn deadline_ns(&self) -> Option<u64> {
-        None
-    }
-
-    fn message_kind((): &()) -> u8 {
-        0
-    }
-
-    fn draw_command(_: &Membership, _: u16, _: u32, choice: &mut Choice) -> Access {
-        let verb = *choice.pick(&[Verb::Get, Verb::Put(Value::EMPTY)]);
-        Access { key: 1, verb }
-    }
-
-    fn command_digest(_: &Access) -> u64 {
-        1
-    }
-
-    fn access(command: &Access) -> Option<Access> {
-        Some(*command)
-    }
-
-    fn observe(&mut self) -> Option<Observation> {
-        Some(Observation { membership: Some(self.0), ..Observation::default() })
-    }
-}
-
-/// The core of servers with this membership, and what became of the others.
-fn idle(membership: Membership, outside: &[Outside], seed: u64) -> (NodeSet, String) {
-    let (_, words) = healed::<Idle>(plan(7, membership, outside), seed);
-    let core = words.split(['{', '}']).nth(1).expect("a set").split(' ').filter(|name| !name.is_empty());
-    let core = core.map(|name| sim::NodeId(name[1..].parse::<u8>().expect("a number") - 1));
-    (core.fold(NodeSet::default(), NodeSet::with), words)
-}
-
-#[test]
-fn the_core_is_a_quorum_of_the_configuration_in_force_and_of_both_halves_of_a_joint_one() {
-    let (voters, outgoing) = (NodeSet(0b000_0111), NodeSet(0b111_1000));
-    let plain = Membership { voters, ..Membership::default() };
-    let joint = Membership { voters, outgoing, ..Membership::default() };
-    let mut sizes = NodeSet::default();
-    for seed in 0..40 {
-        for membership in [plain, joint] {
-            let (core, words) = idle(membership, &[Outside::Down], seed);
-            assert!(membership.is_quorum(core), "{words}");
-            assert!(core.is_within(voters.union(membership.outgoing)), "{words}");
-            sizes = sizes.with(sim::NodeId(core.len() as u8 - 1));
-        }
-    }
-    // The smallest of the one, and all of the other.
-    assert!(sizes.contains(sim::NodeId(1)) && sizes.contains(sim::NodeId(6)), "{sizes:?}");
-}
-
-#[test]
-fn every_voter_is_in_the_core_where_nothing_may_become_of_the_others() {
-    let membership = Membership { voters: NodeSet(0b000_0111), ..Membership::default() };
-    for seed in 0..10 {
-        let (core, words) = idle(membership, &[], seed);
-        assert_eq!((core, words.matches("Down").count()), (membership.voters, 4), "{words}");
-    }
-}
-
-#[test]
-fn only_nodes_without_a_vote_go_on_as_if_they_were_in_the_core() {
-    let membership = Membership { voters: NodeSet(0b000_0111), ..Membership::default() };
-    for seed in 0..10 {
-        let (core, words) = idle(membership, &[Outside::Connected], seed);
-        assert_eq!(words.matches("Connected").count(), 4, "{words}");
-        assert_eq!(words.matches("Down").count(), 3 - core.len(), "{words}");
-    }
-}
-
-/// A read proves nothing about commits.
-#[test]
-fn the_probe_asks_for_writes_and_every_node_of_the_core() {
-    let (world, _) = healed::<Idle>(plan(5, Membership::of_all(5), &[]), 1);
-    let ask = |record: &Record| match &record.what {
-        What::Ask(request) => Some(request.clone()),
-        _ => None,
-    };
-    // The first is part of the heal itself.
-    let asked: Vec<Request> = since_healed(&world).filter_map(ask).collect();
-    assert!(asked.len() >= 7, "{asked:?}");
-    assert!(asked.iter().all(|request| request.says.contains("Put")), "{asked:?}");
-    for node in sim::NodeId::all(5) {
-        assert!(asked.iter().any(|request| request.to == node), "{node}: {asked:?}");
     }
 }
 

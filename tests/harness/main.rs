@@ -1,5 +1,6 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
+mod cores;
 mod coverage;
 mod faults;
 mod flawed;

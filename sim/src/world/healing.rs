@@ -11,7 +11,6 @@ use crate::failure::Violation;
 use crate::fault::Fault;
 use crate::faults::FaultClass;
 use crate::heal::{Heal, Outside};
-use crate::membership::Membership;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::OperationClass;
 use crate::plan::Network;
@@ -100,86 +99,7 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// Draws the core and makes it well: nodes in a drawn order, until they are a quorum of every configuration that one
-    /// of them goes by, and perhaps some more.
-    fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
-        // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
-        let current = self.memberships_to_come();
-        let mut drawn: Vec<(bool, u64, bool, NodeId)> = self
-            .members(NodeSet::all(self.plan.nodes).difference(self.atlas.gone()))
-            .map(|node| {
-                let mut choice = self.choices.of_node(Kind::Heal, node);
-                (
-                    !current.iter().any(|membership| membership.is_voter(node)),
-                    choice.below(u64::MAX),
-                    choice.chance_ppm(300_000),
-                    node,
-                )
-            })
-            .collect();
-        drawn.sort_unstable();
-        let mut core = NodeSet::default();
-        for (is_no_voter, _, joins_anyway, node) in &drawn {
-            let is_spare = *joins_anyway || heal.outside.is_empty();
-            if !self.is_quorum(core) || !is_no_voter && is_spare {
-                core = core.with(*node);
-                self.make_well(*node)?;
-            }
-        }
-        // The last ones to join may go by configurations for which those before them are not enough.
-        for (_, _, _, node) in drawn {
-            if !core.contains(node) && !self.is_quorum(core) {
-                core = core.with(node);
-                self.make_well(node)?;
-            }
-        }
-        Ok(core)
-    }
-
-    fn make_well(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
-        // What it goes by may be other than before it went down.
-        self.wake(node)?;
-        self.repair(node);
-        Ok(())
-    }
-
-    /// Whether `core` is a quorum of whatever its nodes may decide by.
-    fn is_quorum(&self, core: NodeSet) -> bool {
-        let mut current = self.checkers.current_memberships(core);
-        current.extend(self.coming_memberships());
-        !core.is_empty() && current.iter().all(|membership| membership.is_quorum(core))
-    }
-
-    /// Whether `core` is a quorum of whatever its own nodes decide by, now and once they have applied what they have.
-    fn decides_alone(&self, core: NodeSet) -> bool {
-        let mut current = self.checkers.current_memberships(core);
-        let up = self.members(core).filter_map(|node| self.subjects[node].as_deref());
-        current.extend(up.flat_map(S::coming_memberships));
-        current.iter().all(|membership| membership.is_quorum(core))
-    }
-
-    /// What nodes will go by once they have applied what is in their logs.
-    fn coming_memberships(&self) -> Vec<Membership> {
-        self.subjects
-            .first(self.plan.nodes)
-            .iter()
-            .filter_map(Option::as_deref)
-            .flat_map(S::coming_memberships)
-            .collect()
-    }
-
-    /// The configurations by which somebody has a vote, or is about to.
-    fn memberships_to_come(&self) -> Vec<Membership> {
-        let mut memberships = self.checkers.latest_memberships();
-        memberships.extend(self.coming_memberships());
-        memberships
-    }
-
-    pub(super) fn membership_of(&self, node: NodeId) -> Membership {
-        self.checkers.seen(node).membership.unwrap_or(Membership::of_all(self.plan.nodes))
-    }
-
-    fn wake(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+    pub(super) fn wake(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
         if self.atlas.gone().contains(node) {
             return Ok(());
         }
@@ -331,8 +251,9 @@ impl<S: Subject> World<S> {
         let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
         let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
         let with_votes = before.union(bystanders).intersection(voters);
-        // Those who have not heard of it yet count who leaves: without them they would decide nothing.
-        let core = if self.decides_alone(with_votes) { with_votes } else { before.union(with_votes) };
+        // Those who have not heard of it yet count who leaves: without them they would decide nothing, or elect nobody.
+        let can_go_on = self.decides_alone(with_votes) && self.elects(with_votes);
+        let core = if can_go_on { with_votes } else { before.union(with_votes) };
         let left = before.difference(core);
         if let Some(healing) = &mut self.healing {
             healing.membership_changes = changes;

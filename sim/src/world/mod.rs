@@ -15,6 +15,7 @@ mod mail;
 mod making;
 mod nodes;
 mod operations;
+mod quorums;
 mod requests;
 mod seen;
 mod settling;

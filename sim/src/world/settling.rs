@@ -218,6 +218,7 @@ impl<S: Subject> World<S> {
             core,
             &self.checkers.current_memberships(core),
             self.checkers.holders(self.disks.first(self.plan.nodes)),
+            self.elects(core),
         )
     }
 

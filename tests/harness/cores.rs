@@ -1,0 +1,193 @@
+//! Who is in the healed core: of servers that are given what they go by and what they hold, and never do anything.
+
+use sim::linearizability::{Access, Value, Verb};
+use sim::trace::{Record, Request, What};
+use sim::{
+    Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Outputs, Outside, Setup, Subject, TermAndVote,
+};
+
+use crate::liveness::{healed, plan, since_healed};
+use crate::toy::NoDisk;
+
+/// What a server goes by, and the terms of its entries.
+type State = (Membership, Vec<u64>);
+
+/// A server that elects nobody, and stays as it was given.
+#[derive(Clone, Debug)]
+struct Idle(State);
+
+impl Subject for Idle {
+    /// One for each node.
+    type Settings = Vec<State>;
+    type Message = ();
+    type Command = Access;
+    type Answer = ();
+    type Disk = NoDisk;
+
+    const NAME: &'static str = "idle";
+    const MESSAGE_KINDS: &'static [&'static str] = &["nothing"];
+
+    fn start(setup: Setup<'_, Vec<State>>, _: &NoDisk) -> Result<Self, String> {
+        setup.settings.get(usize::from(setup.node.0)).cloned().map(Self).ok_or_else(|| "nothing to be".to_owned())
+    }
+
+    fn step(&mut self, _: u64, _: Input<Self>, _: &mut impl Outputs<Self>) {}
+
+    fn deadline_ns(&self) -> Option<u64> {
+        None
+    }
+
+    fn message_kind((): &()) -> u8 {
+        0
+    }
+
+    fn draw_command(_: &Vec<State>, _: u16, _: u32, choice: &mut Choice) -> Access {
+        let verb = *choice.pick(&[Verb::Get, Verb::Put(Value::EMPTY)]);
+        Access { key: 1, verb }
+    }
+
+    fn command_digest(_: &Access) -> u64 {
+        1
+    }
+
+    fn access(command: &Access) -> Option<Access> {
+        Some(*command)
+    }
+
+    fn observe(&mut self) -> Option<Observation> {
+        let (membership, log) = &self.0;
+        Some(Observation {
+            term_and_vote: TermAndVote { term: 10, voted_for: None },
+            last_index: log.len() as u64,
+            log_changed_from: (!log.is_empty()).then_some(1),
+            membership: Some(*membership),
+            ..Observation::default()
+        })
+    }
+
+    fn log_entry(&self, index: u64) -> Option<LogEntry> {
+        let term = *self.0.1.get(index as usize - 1)?;
+        Some(LogEntry { term, digest: LogEntry::NO_COMMAND })
+    }
+}
+
+/// The core of servers like these, and what became of the others.
+fn core_of(states: Vec<State>, outside: &[Outside], seed: u64) -> (NodeSet, String) {
+    let nodes = states.len() as u8;
+    let (world, words) = healed::<Idle>(plan(nodes, states, outside), seed);
+    let core = words.split(['{', '}']).nth(1).expect("a set").split(' ').filter(|name| !name.is_empty());
+    let core = core.map(|name| NodeId(name[1..].parse::<u8>().expect("a number") - 1));
+    let failure = world.failure().map(|failure| failure.detail.clone()).unwrap_or_default();
+    (core.fold(NodeSet::default(), NodeSet::with), format!("{words}: {failure}"))
+}
+
+/// The core of seven servers with this membership and empty logs.
+fn idle(membership: Membership, outside: &[Outside], seed: u64) -> (NodeSet, String) {
+    core_of(vec![(membership, Vec::new()); 7], outside, seed)
+}
+
+#[test]
+fn the_core_is_a_quorum_of_the_configuration_in_force_and_of_both_halves_of_a_joint_one() {
+    let (voters, outgoing) = (NodeSet(0b000_0111), NodeSet(0b111_1000));
+    let plain = Membership { voters, ..Membership::default() };
+    let joint = Membership { voters, outgoing, ..Membership::default() };
+    let mut sizes = NodeSet::default();
+    for seed in 0..40 {
+        for membership in [plain, joint] {
+            let (core, words) = idle(membership, &[Outside::Down], seed);
+            assert!(membership.is_quorum(core), "{words}");
+            assert!(core.is_within(voters.union(membership.outgoing)), "{words}");
+            sizes = sizes.with(NodeId(core.len() as u8 - 1));
+        }
+    }
+    // The smallest of the one, and all of the other.
+    assert!(sizes.contains(NodeId(1)) && sizes.contains(NodeId(6)), "{sizes:?}");
+}
+
+#[test]
+fn every_voter_is_in_the_core_where_nothing_may_become_of_the_others() {
+    let membership = Membership { voters: NodeSet(0b000_0111), ..Membership::default() };
+    for seed in 0..10 {
+        let (core, words) = idle(membership, &[], seed);
+        assert_eq!((core, words.matches("Down").count()), (membership.voters, 4), "{words}");
+    }
+}
+
+#[test]
+fn only_nodes_without_a_vote_go_on_as_if_they_were_in_the_core() {
+    let membership = Membership { voters: NodeSet(0b000_0111), ..Membership::default() };
+    for seed in 0..10 {
+        let (core, words) = idle(membership, &[Outside::Connected], seed);
+        assert_eq!(words.matches("Connected").count(), 4, "{words}");
+        assert_eq!(words.matches("Down").count(), 3 - core.len(), "{words}");
+    }
+}
+
+/// A leader n2, of {n2 n3 n5}, sent an entry to the learners n1 and n4 and lost it in a crash; n3 had been about to make them
+/// voters. They refuse n2 and n3 and may not campaign: of all five n2 alone would be elected, with the help of n5.
+fn learners_hold_what_their_leader_lost() -> Vec<State> {
+    let three = Membership { voters: NodeSet(0b10110), outgoing: NodeSet::default(), learners: NodeSet(0b01001) };
+    let joint = Membership { voters: NodeSet::all(5), outgoing: three.voters, learners: NodeSet::default() };
+    vec![
+        (three, vec![1, 1, 3]),
+        (three, vec![1, 1]),
+        (joint, vec![1, 1, 2, 2]),
+        (three, vec![1, 1, 3]),
+        (three, vec![1]),
+    ]
+}
+
+#[test]
+fn one_of_the_core_would_be_elected_by_the_others() {
+    let n5 = NodeId(4);
+    let cores_without_n5 = |states: &[State]| {
+        let core = |seed| core_of(states.to_vec(), &[Outside::Down], seed).0;
+        (0..40).filter(|seed| !core(*seed).contains(n5)).count()
+    };
+    let mut states = learners_hold_what_their_leader_lost();
+    assert_eq!(cores_without_n5(&states), 0);
+    // Where the learners lack that entry, n3 would be elected by them and n2.
+    for learner in [0, 3] {
+        states[learner].1.pop();
+    }
+    assert!(cores_without_n5(&states) > 5);
+}
+
+#[test]
+fn a_core_that_stands_still_is_reported_without_excuse_where_it_could_have_elected_someone() {
+    for seed in 0..10 {
+        let (_, words) = core_of(learners_hold_what_their_leader_lost(), &[Outside::Down], seed);
+        assert!(words.contains("no node of the core leads; nothing excuses it"), "{words}");
+    }
+}
+
+/// Nothing that lawful servers come to: it fails all the same, and the report says what it found.
+#[test]
+fn a_cluster_in_which_nobody_could_be_elected_is_reported_as_that() {
+    let mut states = learners_hold_what_their_leader_lost();
+    states[4].1 = vec![1, 1, 3, 3];
+    states[4].0.voters = NodeSet(0b00111);
+    for seed in 0..10 {
+        let (core, words) = core_of(states.clone(), &[Outside::Down], seed);
+        assert_eq!(core, NodeSet::all(5), "{words}");
+        assert!(words.contains("no node of the core leads; it had to: whoever has a vote"), "{words}");
+    }
+}
+
+/// A read proves nothing about commits.
+#[test]
+fn the_probe_asks_for_writes_and_every_node_of_the_core() {
+    let states = vec![(Membership::of_all(5), Vec::new()); 5];
+    let (world, _) = healed::<Idle>(plan(5, states, &[]), 1);
+    let ask = |record: &Record| match &record.what {
+        What::Ask(request) => Some(request.clone()),
+        _ => None,
+    };
+    // The first is part of the heal itself.
+    let asked: Vec<Request> = since_healed(&world).filter_map(ask).collect();
+    assert!(asked.len() >= 7, "{asked:?}");
+    assert!(asked.iter().all(|request| request.says.contains("Put")), "{asked:?}");
+    for node in NodeId::all(5) {
+        assert!(asked.iter().any(|request| request.to == node), "{node}: {asked:?}");
+    }
+}
