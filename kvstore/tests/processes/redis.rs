@@ -1,7 +1,10 @@
 //! The Redis protocol, as any of its clients speaks it.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+use redis::{Commands, ErrorKind, RedisResult, ServerErrorKind, Value};
 
 use super::cluster::{Cluster, PATIENCE, Timing};
 
@@ -92,5 +95,84 @@ fn a_follower_says_where_the_leader_is_or_passes_commands_on() {
     redis.expect("GET f", &moved);
     redis.expect("READONLY", "+OK\r\n");
     redis.expect("GET f", "$1\r\n1\r\n");
+    cluster.stop_all();
+}
+
+/// A follower of three servers that pass nothing on, and the leader.
+fn follower_and_leader(cluster: &Cluster) -> (u64, u64) {
+    let leader = cluster.leader_of_all();
+    (cluster.servers().into_iter().find(|id| *id != leader).expect("three"), leader)
+}
+
+#[test]
+fn a_redis_library_sets_reads_and_is_told_where_the_leader_is() {
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--insecure"]);
+    let (follower, leader) = follower_and_leader(&cluster);
+    let connect = |address: &str| {
+        let client = redis::Client::open(format!("redis://{address}/")).expect("an address");
+        let connection = client.get_connection_with_timeout(PATIENCE).expect("a server");
+        connection.set_read_timeout(Some(PATIENCE)).expect("a socket");
+        connection
+    };
+    let mut asked = connect(&format!("127.0.0.1:{}", cluster.ports(follower).clients));
+    let refused: RedisResult<()> = asked.set("k", "v");
+    let error = refused.expect_err("a follower does not write");
+    assert_eq!(error.kind(), ErrorKind::Server(ServerErrorKind::Moved), "{error}");
+    let (address, _slot) = error.redirect_node().expect("where to ask");
+    assert_eq!(address, format!("127.0.0.1:{}", cluster.ports(leader).clients));
+    let mut redis = connect(address);
+    let binary = b"two\r\nlines, and \0 and \xff".to_vec();
+    assert_eq!(redis.set("k", &binary), Ok(()));
+    assert_eq!(redis.get("k"), Ok(binary.clone()));
+    assert_eq!(redis.set_nx("n", 1), Ok(true));
+    assert_eq!(redis.append("n", 23), Ok(2 + 1));
+    assert_eq!(redis.mget(&["n", "nobody"]), Ok((Some(123), None::<i64>)));
+    let many: RedisResult<Vec<Value>> = redis::pipe().set("p", 1).get("p").set("p", 2).get("p").query(&mut redis);
+    let text = |text: &str| Value::BulkString(text.into());
+    assert_eq!(many, Ok(vec![Value::Okay, text("1"), Value::Okay, text("2")]));
+    let mut keys: Vec<String> = redis.scan().expect("a page").map(|key| key.expect("a key")).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, ["k", "n", "p"]);
+    assert_eq!(redis.del(&["k", "n", "p", "nobody"]), Ok(3));
+    assert_eq!(redis.exists("k"), Ok(false));
+    cluster.stop_all();
+}
+
+/// What `redis-cli` prints for one command.
+fn redis_cli(port: u16, arguments: &[&str]) -> String {
+    let mut command = Command::new("redis-cli");
+    command.args(["-p", &port.to_string()]).args(arguments).stdin(Stdio::null());
+    let output = command.output().expect("the program");
+    let text = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    text.trim_end().to_owned()
+}
+
+#[test]
+fn redis_cli_sets_reads_and_follows_the_leader() {
+    if Command::new("redis-cli").arg("--version").stdout(Stdio::null()).status().is_err() {
+        // Not by `eprintln!`, which only a failing test shows.
+        let _ =
+            writeln!(io::stderr(), "SKIPPED redis_cli_sets_reads_and_follows_the_leader: redis-cli is not installed");
+        return;
+    }
+    let mut cluster = Cluster::start_with(3, Timing::STEADY, &["--insecure"]);
+    let (follower, leader) = follower_and_leader(&cluster);
+    let (follower, leader) = (cluster.ports(follower).clients, cluster.ports(leader).clients);
+    for (port, arguments, expected) in [
+        (leader, &["PING"][..], "PONG"),
+        (leader, &["SET", "a", "1"], "OK"),
+        (leader, &["GET", "a"], "1"),
+        (leader, &["APPEND", "a", "2"], "2"),
+        (leader, &["SET", "a", "9", "NX"], ""),
+        (follower, &["GET", "a"], &format!("MOVED 0 127.0.0.1:{leader}")),
+        (follower, &["-c", "GET", "a"], "12"),
+        (follower, &["-c", "SET", "b", "hello"], "OK"),
+        (follower, &["-c", "MGET", "a", "b"], "12\nhello"),
+        (leader, &["--scan"], "a\nb"),
+        (follower, &["-c", "DEL", "a", "b"], "2"),
+    ] {
+        assert_eq!(redis_cli(port, arguments), expected, "redis-cli -p {port} {arguments:?}");
+    }
+    assert!(redis_cli(leader, &["INFO"]).contains("raft_role:leader"));
     cluster.stop_all();
 }

@@ -3,8 +3,8 @@
 
 mod command;
 mod disk;
+mod grudging_reads;
 mod plans;
-mod short_reads;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use sim::{
 pub use self::command::{Asked, Place, Wish};
 use self::disk::identify;
 pub use self::disk::{ByteDisk, Write};
-use self::short_reads::ShortReads;
+use self::grudging_reads::GrudgingReads;
 use crate::raft_core_subject::{
     Settings, changes_between, core_id, describe_message, membership, promise_in, read_mode, sim_id, sim_role,
     term_and_vote,
@@ -62,7 +62,7 @@ features! {
 /// A server.
 #[derive(Clone, Debug)]
 pub struct Kvstore {
-    replica: Replica<ShortReads<MemoryFiles>, Choice>,
+    replica: Replica<GrudgingReads<MemoryFiles>, Choice>,
     /// What the disk was asked for and has not done, oldest first.
     writing: VecDeque<Writing>,
     /// A snapshot that is to be stored with the next step.
@@ -99,7 +99,7 @@ impl Subject for Kvstore {
     fn start(setup: Setup<'_, Settings>, disk: &ByteDisk) -> Result<Self, String> {
         let config = setup.settings.config(&setup);
         let recovered =
-            recover(&ShortReads(disk.files()), config.id.0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
+            recover(&GrudgingReads::of(disk.files()), config.id.0, SEGMENT_BYTES).map_err(|error| error.to_string())?;
         let (torn_tail, segments) = (recovered.report.torn.is_some(), recovered.report.segments);
         let snapshots = setup.settings.snapshots;
         let policy = SnapshotPolicy { entries: snapshots.map(|(every, _)| every), growth_percent: 0 };
@@ -108,8 +108,9 @@ impl Subject for Kvstore {
         for (file, bytes) in disk.files().iter().filter(|(file, _)| is_snapshot(*file)) {
             cache.carry_out(&FileOperation::Write { file, offset: 0, data: bytes.into() });
         }
-        let replica = Replica::new(&config, policy, recovered, ShortReads(cache), Time(setup.now_ns), setup.jitter)
-            .map_err(|error| error.to_string())?;
+        let replica =
+            Replica::new(&config, policy, recovered, GrudgingReads::of(cache), Time(setup.now_ns), setup.jitter)
+                .map_err(|error| error.to_string())?;
         Ok(Self {
             membership: membership(replica.raft().membership()),
             replica,
@@ -357,7 +358,7 @@ impl Kvstore {
                 | FileOperation::Remove { file }
                     if is_snapshot(*file) =>
                 {
-                    self.replica.files_mut().0.carry_out(operation);
+                    self.replica.files_mut().files_mut().carry_out(operation);
                 }
                 _ => {}
             }
@@ -372,7 +373,7 @@ impl Kvstore {
         let (size, checksum) = (bytes.len() as u64, checksum(&bytes));
         let file = FileName::Snapshot { index: last.index.0, term: last.term.0, size, checksum };
         out.exercised(Feature::SnapshotTaken as u8);
-        self.replica.files_mut().0.carry_out(&FileOperation::Write { file, offset: 0, data: bytes.clone() });
+        self.replica.files_mut().files_mut().carry_out(&FileOperation::Write { file, offset: 0, data: bytes.clone() });
         self.writing.push_back(Writing::Snapshot { last, size, checksum });
         out.write(Write::Snapshot { file, bytes });
     }
