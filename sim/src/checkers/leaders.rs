@@ -70,8 +70,10 @@ impl Checkers {
             if membership.is_some_and(|membership| !membership.members().contains(follower)) {
                 continue;
             }
+            let (known, _) = order.last_observed(term, follower);
             order.observed(node, term, follower, match_index, next_index)?;
-            if self.makes_promises {
+            // What was acknowledged stays so: only a match that has risen needs somebody's word.
+            if self.makes_promises && match_index != known {
                 self.views[follower].acknowledgements.back(node, term, follower, match_index)?;
             }
         }

@@ -150,7 +150,8 @@ impl Checkers {
     }
 
     /// A message leaves `node`, whose log has `entry` at the last index that it promises.
-    #[inline(never)]
+    // Where the kind of promise is known, most of it is not there.
+    #[inline(always)]
     pub(crate) fn promised(
         &mut self,
         node: NodeId,

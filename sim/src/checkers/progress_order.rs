@@ -71,6 +71,12 @@ impl ProgressOrder {
         self.dismissed_all_but(membership.members());
     }
 
+    /// What was observed last of `follower` in `term`.
+    #[inline]
+    pub(super) fn last_observed(&self, term: u64, follower: NodeId) -> (u64, u64) {
+        if term == self.term { self.followers[follower] } else { (0, 0) }
+    }
+
     /// Whether that is not just what was observed last.
     #[inline]
     pub(super) fn is_news(&self, term: u64, follower: NodeId, match_index: u64, next_index: u64) -> bool {

@@ -170,28 +170,33 @@ impl<S: Subject> World<S> {
     fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
         for place in 0..self.promises.len() {
             let promise = self.promises[place];
-            if let Promise::Vote { term, candidate } = promise {
-                self.judge_silence(node, candidate, term)?;
-            }
-            let entry = match promise {
-                Promise::Log { index: index @ 1.., .. } => subject.log_entry(index),
-                _ => None,
-            };
-            self.checkers.promised(node, promise, entry, &self.disks[node])?;
-            if let Promise::Vote { term, candidate } = promise {
-                // The subject that is being stepped is not among them.
-                for (leader, other) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {
-                    // A vote in the leader's own term, or in one before, takes nothing from it.
-                    if term <= self.checkers.seen(leader).term_and_vote.term {
-                        continue;
-                    }
-                    let now_ns = self.clocks[leader].local_ns(self.now_ns);
-                    let vouchers = other.as_ref().map(|other| other.lease_vouchers(now_ns)).unwrap_or_default();
-                    leases::voted(node, candidate, term, leader, vouchers)?;
+            match promise {
+                Promise::Log { index, .. } => {
+                    let entry = index.checked_sub(1).and_then(|_| subject.log_entry(index));
+                    self.checkers.promised(node, promise, entry, &self.disks[node])?;
                 }
+                Promise::Vote { term, candidate } => self.judge_vote(node, term, candidate)?,
             }
         }
         self.promises.clear();
+        Ok(())
+    }
+
+    /// `node` gives `candidate` its vote in `term`.
+    #[cold]
+    fn judge_vote(&mut self, node: NodeId, term: u64, candidate: NodeId) -> Result<(), Box<Violation>> {
+        self.judge_silence(node, candidate, term)?;
+        self.checkers.promised(node, Promise::Vote { term, candidate }, None, &self.disks[node])?;
+        // The subject that is being stepped is not among them.
+        for (leader, other) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {
+            // A vote in the leader's own term, or in one before, takes nothing from it.
+            if term <= self.checkers.seen(leader).term_and_vote.term {
+                continue;
+            }
+            let now_ns = self.clocks[leader].local_ns(self.now_ns);
+            let vouchers = other.as_ref().map(|other| other.lease_vouchers(now_ns)).unwrap_or_default();
+            leases::voted(node, candidate, term, leader, vouchers)?;
+        }
         Ok(())
     }
 }

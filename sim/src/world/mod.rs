@@ -320,24 +320,25 @@ impl<S: Subject> World<S> {
             self.drop_message(from, to, letter, "down");
             return Ok(());
         }
-        let place = letter.place();
-        let Some(message) = self.mail.take(letter) else { return Ok(()) };
-        self.note_word_of_leader(to, &message);
-        let input = Input::Receive { from, message };
+        // Looked at where it lies, and then moved once.
+        self.note_word_of_leader(to, &letter);
         self.deliveries += 1;
         if let Some(taping) = &mut self.taping {
-            taping.delivered(self.now_ns, to, place);
+            taping.delivered(self.now_ns, to, letter.place());
         }
         if self.trace.is_recording() {
-            self.note_delivery(to, source, &input);
+            self.note_delivery(from, to, source, &letter);
         }
-        self.step_node(to, input)
+        match self.mail.take(letter) {
+            Some(message) => self.step_node(to, Input::Receive { from, message }),
+            None => Ok(()),
+        }
     }
 
     #[cold]
-    fn note_delivery(&mut self, to: NodeId, source: Source, input: &Input<S>) {
-        if let Input::Receive { from, message } = input {
-            self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(*from, to, message)));
+    fn note_delivery(&mut self, from: NodeId, to: NodeId, source: Source, letter: &Letter) {
+        if let Some(message) = self.mail.read(letter) {
+            self.trace.note(self.now_ns, Some(to), source, || What::Delivery(in_words::<S>(from, to, message)));
         }
     }
 

@@ -1,16 +1,17 @@
 //! Who hears from a leader, and so owes it silence.
 
 use super::World;
+use super::mail::Letter;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::{OfLeader, Subject};
 
 impl<S: Subject> World<S> {
-    /// `message` arrives at `node`.
+    /// The message of `letter` arrives at `node`.
     #[inline]
-    pub(super) fn note_word_of_leader(&mut self, node: NodeId, message: &S::Message) {
+    pub(super) fn note_word_of_leader(&mut self, node: NodeId, letter: &Letter) {
         let Some(silences) = &mut self.silences else { return };
-        match S::says_of_leader(message) {
+        match self.mail.read(letter).and_then(S::says_of_leader) {
             Some(OfLeader::Leads(term)) if term >= self.checkers.seen(node).term_and_vote.term => {
                 silences.heard(node, term, self.clocks[node].local_ns(self.now_ns));
             }
