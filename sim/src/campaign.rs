@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc;
 
 use crate::failure::Failure;
-use crate::plan::PlanError;
+use crate::plan_error::PlanError;
 use crate::run::{RunReport, run_seed};
 use crate::scenario::Scenario;
 use crate::subject::Subject;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::node::{MAX_NODES, NodeId, NodeSet};
-use crate::plan::{LONGEST_NS, PlanError};
+use crate::plan_error::{LONGEST_NS, PlanError};
 
 /// A fault and when it strikes.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -278,10 +278,31 @@ pub enum Shape {
     Scattered,
 }
 
+/// How long a fault lasts.
+struct Time<'a> {
+    ns: &'a mut u64,
+    /// What comes on top of it.
+    after_ns: u64,
+    least_ns: u64,
+}
+
 impl Fault {
     /// How long it lasts.
-    pub(crate) fn lasts_ns(&self) -> u64 {
-        match *self {
+    pub(crate) fn lasts_ns(mut self) -> u64 {
+        self.time_ns().map_or(0, |Time { ns, after_ns, .. }| ns.saturating_add(after_ns))
+    }
+
+    /// The same, but that it lasts so long.
+    pub(crate) fn set_lasts_ns(&mut self, lasts_ns: u64) {
+        if let Some(Time { ns, after_ns, least_ns }) = self.time_ns() {
+            *ns = lasts_ns.saturating_sub(after_ns).max(least_ns);
+        }
+    }
+
+    /// What makes it last; nothing where it is a matter of a moment.
+    fn time_ns(&mut self) -> Option<Time<'_>> {
+        let (mut after_ns, mut least_ns) = (0, 0);
+        let ns = match self {
             Self::Partition { for_ns, .. }
             | Self::OneWayPartition { for_ns, .. }
             | Self::Cut { for_ns, .. }
@@ -297,34 +318,17 @@ impl Fault {
             | Self::Upgrade { down_ns, .. }
             | Self::BitRot { down_ns, .. }
             | Self::LoseLog { down_ns, .. } => down_ns,
-            Self::FailWrites { for_ns, down_ns, .. } => for_ns.saturating_add(down_ns),
-            Self::Wipe { ask_every_ns, .. } => ask_every_ns,
-            Self::StepClock { .. } => 0,
-        }
-    }
-
-    /// The same, but that it lasts so long.
-    pub(crate) fn set_lasts_ns(&mut self, lasts_ns: u64) {
-        match self {
-            Self::Partition { for_ns, .. }
-            | Self::OneWayPartition { for_ns, .. }
-            | Self::Cut { for_ns, .. }
-            | Self::ClientPartition { for_ns, .. }
-            | Self::Clog { for_ns, .. }
-            | Self::Pause { for_ns, .. }
-            | Self::FreezeClock { for_ns, .. }
-            | Self::StallDisk { for_ns, .. }
-            | Self::LyingSync { for_ns, .. }
-            | Self::SlowDisk { for_ns, .. } => *for_ns = lasts_ns,
-            Self::Crash { down_ns, .. }
-            | Self::CrashTogether { down_ns, .. }
-            | Self::Upgrade { down_ns, .. }
-            | Self::BitRot { down_ns, .. }
-            | Self::LoseLog { down_ns, .. } => *down_ns = lasts_ns,
-            Self::FailWrites { for_ns, down_ns, .. } => *for_ns = lasts_ns.saturating_sub(*down_ns),
-            Self::Wipe { ask_every_ns, .. } => *ask_every_ns = lasts_ns.max(1),
-            Self::StepClock { .. } => {}
-        }
+            Self::FailWrites { for_ns, down_ns, .. } => {
+                after_ns = *down_ns;
+                for_ns
+            }
+            Self::Wipe { ask_every_ns, .. } => {
+                least_ns = 1;
+                ask_every_ns
+            }
+            Self::StepClock { .. } => return None,
+        };
+        Some(Time { ns, after_ns, least_ns })
     }
 
     /// Gives the nodes that it strikes other numbers. `from` says whose number a node has now.

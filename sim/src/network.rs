@@ -113,12 +113,8 @@ impl Links {
             return self.route_strangely(from, to, message_kind, counts);
         }
         let Network { latency_ns, loss_ppm, .. } = self.network;
-        let link = self.link(from, to, message_kind);
-        if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
-            counts[FaultClass::Loss] += 1;
-            return Arrivals::default();
-        }
-        Arrivals { first_ns: Some(link.latency.within(latency_ns)), ..Arrivals::default() }
+        let link = self.unless_lost(from, to, message_kind, loss_ppm, counts);
+        Arrivals { first_ns: link.map(|link| link.latency.within(latency_ns)), ..Arrivals::default() }
     }
 
     /// The same where more may happen to a message than that it is lost.
@@ -129,11 +125,7 @@ impl Links {
         let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns, stale_ppm, stale_ns } =
             network;
         let latency = if is_calm { None } else { self.latencies.get(from.index() * self.nodes + to.index()).copied() };
-        let link = self.link(from, to, message_kind);
-        if loss_ppm > 0 && link.loss.chance_ppm(loss_ppm) {
-            counts[FaultClass::Loss] += 1;
-            return Arrivals::default();
-        }
+        let Some(link) = self.unless_lost(from, to, message_kind, loss_ppm, counts) else { return Arrivals::default() };
         let mut travel_ns = |latencies: &mut Choice| match latency {
             None => latencies.within(latency_ns),
             Some(latency) => {
@@ -156,11 +148,22 @@ impl Links {
         Arrivals { first_ns: Some(delay_ns), again_ns, stale_ns }
     }
 
+    /// The link that a message takes, unless it is lost there.
     #[inline]
-    fn link(&mut self, from: NodeId, to: NodeId, message_kind: u8) -> &mut Link {
+    fn unless_lost(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        message_kind: u8,
+        loss_ppm: u32,
+        counts: &mut FaultCounts,
+    ) -> Option<&mut Link> {
         let place = (from.index() * self.nodes + to.index()) * self.message_kinds + usize::from(message_kind);
         let choices = self.choices;
-        self.links[place].get_or_insert_with(move || Link::new(choices, from, to, message_kind))
+        let link = self.links[place].get_or_insert_with(move || Link::new(choices, from, to, message_kind));
+        let is_lost = loss_ppm > 0 && link.loss.chance_ppm(loss_ppm);
+        counts[FaultClass::Loss] += u64::from(is_lost);
+        (!is_lost).then_some(link)
     }
 
     /// What becomes of a message that arrives now.

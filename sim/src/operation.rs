@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::node::{NodeId, NodeSet};
-use crate::plan::PlanError;
+use crate::plan_error::PlanError;
 
 /// Something an operator asks of whoever leads. A protocol that does not know it ignores it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ use crate::heal::Heal;
 use crate::latency::LinkLatency;
 use crate::node::{MAX_NODES, NodeSet};
 use crate::operation::TimedOperation;
+use crate::plan_error::{LONGEST_NS, PlanError};
 
 /// What one run is given. Times are nanoseconds of the world's clock, from the start of the run.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -117,26 +118,6 @@ pub enum Clients {
         every_ns: u64,
     },
 }
-
-/// Why a plan cannot be run: the field and what is wrong with it.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct PlanError {
-    /// The field.
-    pub field: &'static str,
-    /// What is wrong with it.
-    pub problem: String,
-}
-
-impl std::fmt::Display for PlanError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "plan: {}: {}", self.field, self.problem)
-    }
-}
-
-impl std::error::Error for PlanError {}
-
-/// The longest run: clocks stay far from the ends of their range.
-pub(crate) const LONGEST_NS: u64 = 1 << 53;
 
 impl<Settings> Plan<Settings> {
     /// Checks what the types cannot.

@@ -5,7 +5,8 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Once};
 
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
+use crate::plan_error::PlanError;
 use crate::scenario::Scenario;
 use crate::subject::Subject;
 use crate::tape::{Decisions, Tape, TapeError};

@@ -14,7 +14,8 @@
 use super::fingerprint::{Fingerprint, Seen};
 use crate::failure::Failure;
 use crate::node::{MAX_NODES, NodeId};
-use crate::plan::{Clients, Plan, PlanError};
+use crate::plan::{Clients, Plan};
+use crate::plan_error::PlanError;
 use crate::subject::Subject;
 use crate::trace::Record;
 use crate::world::Position;

@@ -14,7 +14,8 @@ pub use turning_point::{Share, TurningPoint, Turns};
 
 use crate::choices::Choices;
 use crate::failure::Failure;
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
+use crate::plan_error::PlanError;
 use crate::run::run_taped;
 use crate::subject::Subject;
 use crate::tape::{Decisions, Key, Otherwise};

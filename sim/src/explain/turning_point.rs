@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 use super::REROLLS;
 use crate::failure::{Failure, FailureKind};
-use crate::plan::{Plan, PlanError};
+use crate::plan::Plan;
+use crate::plan_error::PlanError;
 use crate::run::finish_by;
 use crate::subject::Subject;
 use crate::tape::Decisions;

@@ -6,7 +6,8 @@ use crate::engine::Engine;
 use crate::fault::{Fault, TimedFault};
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::operation::{Operation, TimedOperation};
-use crate::plan::{LONGEST_NS, Plan};
+use crate::plan::Plan;
+use crate::plan_error::LONGEST_NS;
 use crate::subject::RequestId;
 use crate::tape::{Decisions, Jitter, Key, Message, Otherwise, Request};
 

@@ -15,7 +15,8 @@ pub use self::key::{Key, Message, Request};
 use crate::choices::Choices;
 use crate::environment::parse_seed;
 use crate::node::NodeId;
-use crate::plan::{LONGEST_NS, Plan, PlanError};
+use crate::plan::Plan;
+use crate::plan_error::{LONGEST_NS, PlanError};
 use crate::subject::{Setup, Subject};
 
 /// The version of tapes that this crate writes and reads.
