@@ -5,7 +5,7 @@ use crate::node::NodeId;
 use crate::plan::{Clients, Network};
 use crate::subject::RequestId;
 
-/// One client, with one request at a time.
+/// One client, with one request at a time unless it is a [`Stream`](Clients::Stream).
 #[derive(Clone, Debug)]
 pub(crate) struct Client<Command> {
     number: u16,
@@ -16,6 +16,8 @@ pub(crate) struct Client<Command> {
     /// How often it was asked for.
     pub(crate) attempts: u32,
     leader: Option<NodeId>,
+    /// The first request behind all that have been answered.
+    unanswered_from: u32,
     pub(crate) choice: Choice,
     target: Choice,
     latency: Choice,
@@ -36,6 +38,7 @@ impl<Command: Clone> Client<Command> {
             repeatable: None,
             attempts: 0,
             leader: None,
+            unanswered_from: 0,
             choice: choices.of_client(Kind::Client, number),
             target: choices.of_client(Kind::ClientTarget, number),
             latency: choices.of_client(Kind::ClientLatency, number),
@@ -53,7 +56,7 @@ impl<Command: Clone> Client<Command> {
     pub(crate) fn all(choices: Choices, plan: Clients) -> Vec<Self> {
         let count = match plan {
             Clients::Closed { count, .. } => count,
-            Clients::Open { .. } => 1,
+            Clients::Stream { .. } | Clients::Open { .. } => 1,
         };
         (0..count).map(|number| Self::new(choices, number)).collect()
     }
@@ -114,6 +117,21 @@ impl<Command: Clone> Client<Command> {
     /// This is who leads, as far as the client knows.
     pub(crate) fn hears_of(&mut self, leader: Option<NodeId>) {
         self.leader = leader;
+    }
+
+    /// An answer to a request of its stream, and who leads as far as it knows now.
+    pub(crate) fn hears_in_stream(&mut self, number: u32, leader: Option<NodeId>) {
+        self.unanswered_from = self.unanswered_from.max(number.saturating_add(1));
+        self.leader = leader;
+    }
+
+    /// Whether neither this request of its stream was answered nor a later one; then it knows of no leader any more.
+    pub(crate) fn misses_answer(&mut self, number: u32) -> bool {
+        let is_missing = number >= self.unanswered_from;
+        if is_missing {
+            self.leader = None;
+        }
+        is_missing
     }
 
     /// Whom to ask: the leader, where known, or anyone.

@@ -112,6 +112,14 @@ pub enum Clients {
         /// How long a client waits before it gives a request up, its outcome unknown.
         timeout_ns: u64,
     },
+    /// A client on the network that asks at a fixed rate, whatever has become of what it asked before: an open loop. It asks who
+    /// leads as far as it was told, and anyone where it was not, or where nobody has answered for long.
+    Stream {
+        /// From one request to the next.
+        every_ns: u64,
+        /// How long without an answer it believes what it was told of a leader.
+        timeout_ns: u64,
+    },
     /// A command to the leader's own process at a fixed rate, without a network between.
     Open {
         /// From one command to the next.
@@ -162,7 +170,13 @@ impl<Settings> Plan<Settings> {
                 ranges.push(("clients.think_ns", think_ns));
                 ranges.push(("clients.timeout_ns", (0, timeout_ns)));
             }
-            Clients::Open { every_ns: 0 } => return wrong("clients.every_ns", "0 would never let time pass".into()),
+            Clients::Stream { every_ns: 0, .. } | Clients::Open { every_ns: 0 } => {
+                return wrong("clients.every_ns", "0 would never let time pass".into());
+            }
+            Clients::Stream { every_ns, timeout_ns } => {
+                ranges.push(("clients.every_ns", (0, every_ns)));
+                ranges.push(("clients.timeout_ns", (0, timeout_ns)));
+            }
             Clients::Open { every_ns } => ranges.push(("clients.every_ns", (0, every_ns))),
         }
         ranges.push(("network.stale_ns", (0, self.network.stale_ns)));

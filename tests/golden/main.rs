@@ -5,6 +5,7 @@
 
 use scenarios::catalogue;
 use scenarios::kvstore_go::KvstoreGo;
+use scenarios::kvstore_subject::Kvstore;
 use scenarios::raft_core_subject::{RaftCore, Settings};
 use scenarios::subjects::CatalogueSubject;
 use scenarios::tikv_raft::TikvRaft;
@@ -81,6 +82,12 @@ fn hashes_of<S: CatalogueSubject>(seeds: u64) -> String {
         }
     }
     table
+}
+
+/// Of the real server, whose messages, records and snapshots are bytes.
+#[test]
+fn trace_hashes_of_kvstore() {
+    insta::assert_snapshot!(hashes_of::<Kvstore>(2));
 }
 
 /// Also of runs that fail: they must fail in the same way wherever they are run.

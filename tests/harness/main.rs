@@ -10,6 +10,7 @@ mod liveness;
 mod operations;
 mod repeats;
 mod shelves;
+mod streams;
 mod tapes;
 mod toy;
 mod traces;

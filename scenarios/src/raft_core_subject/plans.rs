@@ -85,7 +85,7 @@ impl CatalogueSubject for RaftCore {
     fn catch_up_ns(plan: &Plan<Settings>) -> u64 {
         let clients = match plan.clients {
             Clients::Closed { count, .. } => u64::from(count),
-            Clients::Open { .. } => 1,
+            Clients::Stream { .. } | Clients::Open { .. } => 1,
         };
         // The healed phase has one client more.
         snapshot_catch_up_ns(plan, Settings::largest_snapshot(plan.settings.keys, clients + 1))

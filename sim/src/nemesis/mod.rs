@@ -48,8 +48,7 @@ pub struct Nemesis {
     pub clients: (u64, u64),
     /// In how many runs in a million they ask for little, so that logs are often equal when an election comes.
     pub quiet_ppm: u32,
-    /// In how many runs in a million commands come to the leader at a fixed rate instead, whatever becomes of those before. Only
-    /// for protocols that show who leads.
+    /// In how many runs in a million one client asks at a fixed rate instead, whatever becomes of what it asked before.
     pub open_ppm: u32,
 }
 
@@ -133,8 +132,10 @@ impl Nemesis {
             heal.then = Some(*choice.pick(&self.operations));
         }
         // Many commands at once, and nobody who waits for an answer.
-        if choice.chance_ppm(self.open_ppm) {
-            clients = Clients::Open { every_ns: choice.within((tempo_ns / 40, tempo_ns / 4)) };
+        if choice.chance_ppm(self.open_ppm)
+            && let Clients::Closed { timeout_ns, .. } = clients
+        {
+            clients = Clients::Stream { every_ns: choice.within((tempo_ns / 40, tempo_ns / 4)), timeout_ns };
         }
         Plan {
             nodes,

@@ -142,7 +142,7 @@ impl<S: Subject> World<S> {
         for (client, state) in (0..).zip(&mut self.clients) {
             let first_ns = match self.plan.clients {
                 Clients::Closed { think_ns, .. } => state.choice.within(think_ns),
-                Clients::Open { every_ns } => every_ns,
+                Clients::Stream { every_ns, .. } | Clients::Open { every_ns } => every_ns,
             };
             if !has_tape {
                 self.queue.push(first_ns, Event::ClientWakes { client });

@@ -35,13 +35,21 @@ impl<S: Subject> World<S> {
                 self.arrived(leader, id, 0);
                 self.request_of(leader, id, command)
             }
+            Clients::Stream { every_ns, timeout_ns } => {
+                let (id, command) = self.begin_request(place);
+                let to = self.draw_target(place, &command);
+                if !has_tape {
+                    self.queue.push(self.now_ns + every_ns, Event::ClientWakes { client });
+                    self.queue.push(self.now_ns + timeout_ns, Event::ClientGivesUp { id, attempt: 1 });
+                }
+                self.ask(to, id, command);
+                Ok(())
+            }
             Clients::Closed { timeout_ns, .. } => {
                 let (id, command) = self.begin_request(place);
-                let is_read = S::access(&command).is_some_and(|access| access.is_read());
+                let to = self.draw_target(place, &command);
                 let state = &mut self.clients[place];
                 state.attempts += u32::from(attempt);
-                let nodes = self.plan.nodes;
-                let to = if is_read { state.target_of_read(nodes) } else { state.target(nodes) };
                 if S::takes_effect_once(&command) {
                     state.keep(&command);
                 }
@@ -55,6 +63,13 @@ impl<S: Subject> World<S> {
                 Ok(())
             }
         }
+    }
+
+    /// Whom a client on the network asks.
+    fn draw_target(&mut self, place: usize, command: &S::Command) -> NodeId {
+        let is_read = S::access(command).is_some_and(|access| access.is_read());
+        let (state, nodes) = (&mut self.clients[place], self.plan.nodes);
+        if is_read { state.target_of_read(nodes) } else { state.target(nodes) }
     }
 
     /// Whether clients ask when a tape says so, and at no other time.
@@ -177,7 +192,7 @@ impl<S: Subject> World<S> {
             if self.history.is_read(id) {
                 self.checkers.read_ended(id);
             }
-            let is_remote = matches!(self.plan.clients, Clients::Closed { .. }) || self.is_probe(id.client);
+            let is_remote = !matches!(self.plan.clients, Clients::Open { .. }) || self.is_probe(id.client);
             let network = self.client_network();
             let client = &mut self.clients[usize::from(id.client)];
             if !is_remote || !self.links.is_in_reach(node) {
@@ -202,12 +217,16 @@ impl<S: Subject> World<S> {
         let answer = || What::Answer { client, number, says: format!("{response:?}") };
         self.trace.note(self.now_ns, None, Source::Answered(id), answer);
         let asks_again = self.taping.as_ref().is_some_and(|taping| taping.asks_again(id));
+        let is_stream = self.is_stream(client);
         let client = &mut self.clients[usize::from(id.client)];
         let leader = match response {
             Response::Done { .. } => client.leader(),
             Response::NotLeader { leader } => *leader,
             Response::NoEffect => None,
         };
+        if is_stream {
+            return client.hears_in_stream(number, leader);
+        }
         // Refused this time, and perhaps not before.
         if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id, asks_again) {
             client.hears_of(leader);
@@ -229,14 +248,26 @@ impl<S: Subject> World<S> {
     fn patience_ns(&mut self, client: u16) -> u64 {
         match self.plan.clients {
             Clients::Closed { think_ns, .. } => self.clients[usize::from(client)].retry.within(think_ns),
-            Clients::Open { every_ns } => every_ns,
+            Clients::Stream { every_ns, .. } | Clients::Open { every_ns } => every_ns,
         }
+    }
+
+    /// Whether `client` goes on asking whatever becomes of what it asked: it waits for nothing.
+    fn is_stream(&self, client: u16) -> bool {
+        matches!(self.plan.clients, Clients::Stream { .. }) && !self.is_probe(client)
     }
 
     /// A client has waited for long enough, unless it has asked again since.
     #[inline(never)]
     pub(super) fn client_gives_up(&mut self, id: RequestId, attempt: u32) {
         let place = usize::from(id.client);
+        if self.is_stream(id.client) {
+            let RequestId { client, number } = id;
+            if self.clients[place].misses_answer(number) {
+                self.trace.note(self.now_ns, None, Source::Asked(id), || What::GivesUp { client, number });
+            }
+            return;
+        }
         if self.clients[place].attempts != attempt {
             return;
         }
