@@ -54,3 +54,21 @@ impl Command for Arc<[u8]> {
         self.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_and_text_are_as_large_as_they_are_long() {
+        let text = "three little words";
+        let sizes = [
+            text.size_bytes(),
+            String::from(text).size_bytes(),
+            Vec::from(text).size_bytes(),
+            Arc::<[u8]>::from(text.as_bytes()).size_bytes(),
+        ];
+        assert_eq!(sizes, [18; 4]);
+        assert_eq!(7_u64.size_bytes(), 8);
+    }
+}

@@ -288,3 +288,27 @@ impl fmt::Display for ConfigError {
 }
 
 impl core::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::Term;
+
+    /// What a server holds that has compacted all of its log, up to `index`.
+    fn compacted_to(index: u64) -> Restored<u64> {
+        let base = LogPosition { index: LogIndex(index), term: Term(1) };
+        let snapshot = Snapshot { last: base, membership: Arc::default(), size: 0, checksum: 0 };
+        let term_and_vote = TermAndVote { term: Term(1), voted_for: None };
+        Restored { term_and_vote, base, snapshot: Some(snapshot.into()), ..Restored::default() }
+    }
+
+    #[test]
+    fn a_log_may_begin_beyond_what_peers_may_send_but_not_where_no_log_gets() {
+        for index in [LogIndex::LIMIT.0, LogIndex::LIMIT.0 + 1_000, 2 * LogIndex::LIMIT.0] {
+            assert_eq!(compacted_to(index).validate(), Ok(()), "{index}");
+        }
+        for index in [2 * LogIndex::LIMIT.0 + 1, u64::MAX] {
+            assert!(compacted_to(index).validate().is_err(), "{index}");
+        }
+    }
+}

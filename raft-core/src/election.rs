@@ -10,7 +10,7 @@ use crate::entry::{Entry, Payload};
 use crate::ids::{LogIndex, LogPosition, NodeId, Round, Term};
 use crate::leadership::Leader;
 use crate::message::{Message, RequestVote, RequestVoteReply, TimeoutNow};
-use crate::quorum::{Tally, VoteResult};
+use crate::quorum::Tally;
 use crate::raft::{Candidate, Follower, PreCandidate, Raft, Role};
 use crate::time::Time;
 
@@ -80,7 +80,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         for to in self.other_voters() {
             effects.push(Effect::Send { to, message: Message::RequestVote(request) });
         }
-        self.count_vote(self.config.id, true, effects);
+        self.count_vote(self.config.id, effects);
     }
 
     /// All who vote, in either half of a joint configuration, but this node.
@@ -164,18 +164,16 @@ impl<P: Command, R: Rng> Raft<P, R> {
         effects: &mut Vec<Effect<P>>,
     ) {
         // A vote counts only in the election it was given in.
-        if reply.term == self.term {
-            self.count_vote(from, reply.granted, effects);
+        if reply.granted && reply.term == self.term {
+            self.count_vote(from, effects);
         }
     }
 
-    fn count_vote(&mut self, voter: NodeId, granted: bool, effects: &mut Vec<Effect<P>>) {
+    fn count_vote(&mut self, voter: NodeId, effects: &mut Vec<Effect<P>>) {
         let Role::Candidate(candidate) = &mut self.role else { return };
-        candidate.votes.count(voter, granted);
-        match candidate.votes.result(self.memberships.latest().1) {
-            VoteResult::Won => self.become_leader(effects),
-            // A lost election ends with the timeout like a split one (§5.2): the winner is on its way.
-            VoteResult::Lost | VoteResult::Pending => {}
+        candidate.votes.count(voter);
+        if candidate.votes.has_won(self.memberships.latest().1) {
+            self.become_leader(effects);
         }
     }
 

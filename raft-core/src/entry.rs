@@ -146,3 +146,41 @@ impl<'de, P: serde::Deserialize<'de>> serde::Deserialize<'de> for Entries<P> {
         Ok(entries.into_iter().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+    use alloc::vec::Vec;
+
+    use super::*;
+    use crate::ids::NodeId;
+
+    fn run(terms: &[u64]) -> Entries<u64> {
+        terms.iter().map(|&term| Entry { term: Term(term), payload: Payload::Command(term) }).collect()
+    }
+
+    #[test]
+    fn a_membership_counts_by_its_members() {
+        let size = |voters: u64| {
+            let members = Membership::new((1..=voters).map(NodeId), []).expect("each once");
+            Entry::<u64> { term: Term(1), payload: Payload::Membership(members.into()) }.size_bytes()
+        };
+        assert_eq!((size(1), size(2), size(7)), (32, 48, 128));
+    }
+
+    #[test]
+    fn runs_are_equal_by_their_entries_wherever_these_are_kept() {
+        let run_of = run(&[1, 2, 3]);
+        assert_eq!(run_of.slice(1..3), run(&[2, 3]));
+        assert_eq!(run_of.slice(3..9), Entries::empty());
+        for other in [&[1, 2][..], &[1, 2, 4], &[1, 2, 3, 3], &[]] {
+            assert_ne!(run_of, run(other));
+        }
+    }
+
+    #[test]
+    fn a_run_prints_as_its_entries() {
+        let entries: Vec<_> = run(&[4, 5]).to_vec();
+        assert_eq!(format!("{:?}", run(&[3, 4, 5]).slice(1..3)), format!("{entries:?}"));
+    }
+}

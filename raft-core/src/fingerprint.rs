@@ -40,8 +40,8 @@ impl<P: Hash, R> Raft<P, R> {
         (is_stopped, term, voted_for, log, commit_index, last_applied, memberships).hash(hasher);
         (role, durability, proposals, reads, snapshot, installing, staged).hash(hasher);
         let is_in_touch = |heard: &Time| *now < heard.after(config.shortest_election_timeout);
-        let matters = config.check_quorum || config.lease.is_some();
-        let has_heard = matters && heard_leader_at.as_ref().is_some_and(is_in_touch);
+        // Leases need it too.
+        let has_heard = config.check_quorum && heard_leader_at.as_ref().is_some_and(is_in_touch);
         (self.next_deadline().is_some(), has_heard, now < no_vote_before).hash(hasher);
         if let Role::Leader(leader) = role {
             let left = |deadline: Time| deadline.0.saturating_sub(now.0);

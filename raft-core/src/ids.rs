@@ -126,3 +126,16 @@ impl fmt::Debug for LogPosition {
         write!(f, "{:?}/{:?}", self.index, self.term)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn places_and_ids_print_short() {
+        let place = LogPosition { index: LogIndex(7), term: Term(3) };
+        assert_eq!(format!("{place:?} {:?} {}", NodeId(2), NodeId(2)), "i7/t3 n2 2");
+    }
+}

@@ -106,6 +106,7 @@ mod entry;
 mod fingerprint;
 mod ids;
 mod input;
+mod invariants;
 mod leadership;
 mod log;
 mod lost_log;

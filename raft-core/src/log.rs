@@ -160,11 +160,13 @@ mod tests {
             assert_eq!(cut.last_position(), whole.last_position());
             for index in compacted..=8 {
                 assert_eq!(cut.term_at(LogIndex(index)), whole.term_at(LogIndex(index)), "index {index}");
-                for term in 0..=8 {
-                    let found = whole.last_at_or_below(position(index, term));
-                    let visible = found.filter(|found| found.index.0 >= compacted);
-                    assert_eq!(cut.last_at_or_below(position(index, term)), visible, "{index}/{term}");
-                }
+            }
+            for (index, term) in (0..=8).flat_map(|index| (0..=8).map(move |term| (index, term))) {
+                let found = whole.last_at_or_below(position(index, term));
+                let visible = found.filter(|found| found.index.0 >= compacted);
+                assert_eq!(cut.last_at_or_below(position(index, term)), visible, "{index}/{term}");
+                let is_held = index < compacted || whole.contains(position(index, term));
+                assert_eq!(cut.contains(position(index, term)), is_held, "{index}/{term}");
             }
             assert_eq!(
                 cut.slice(LogIndex(0)..=LogIndex(9)),
@@ -181,5 +183,17 @@ mod tests {
         assert_eq!((log.base(), log.last_position()), (position(1, 1), position(2, 1)));
         log.reset(position(9, 3));
         assert_eq!((log.last_index(), log.term_at(LogIndex(9))), (LogIndex(9), Some(Term(3))));
+    }
+
+    #[test]
+    fn what_is_compacted_is_given_back_and_moved_no_oftener_than_it_is_dropped() {
+        let (mut log, mut moved) = (log(LogPosition::ORIGIN, &[1; 1_000]), 0);
+        for index in 1..=1_000 {
+            log.compact_to(LogIndex(index));
+            let left = 1_000 - index as usize;
+            assert!(log.entries.len() <= 2 * left, "{} entries are kept for {left}", log.entries.len());
+            moved += if log.compacted == 0 { left } else { 0 };
+        }
+        assert!(moved <= 1_000, "{moved} entries were moved to drop a thousand");
     }
 }

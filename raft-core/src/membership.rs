@@ -434,5 +434,7 @@ mod tests {
         assert_eq!(known.at(LogIndex(6)), &at(&[1, 2]));
         known.truncate_from(LogIndex(4));
         assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
+        known.truncate_from(LogIndex(1));
+        assert_eq!(known.latest(), (LogIndex(3), &at(&[1, 2])));
     }
 }

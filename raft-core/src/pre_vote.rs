@@ -11,7 +11,7 @@ use crate::command::Command;
 use crate::effect::Effect;
 use crate::ids::NodeId;
 use crate::message::{Message, PreVote, PreVoteReply};
-use crate::quorum::{Tally, VoteResult};
+use crate::quorum::Tally;
 use crate::raft::{PreCandidate, Raft, Role};
 
 impl<P: Command, R: Rng> Raft<P, R> {
@@ -25,7 +25,7 @@ impl<P: Command, R: Rng> Raft<P, R> {
         for to in self.other_voters() {
             effects.push(Effect::Send { to, message: Message::PreVote(request) });
         }
-        self.count_pre_vote(self.config.id, true, effects);
+        self.count_pre_vote(self.config.id, effects);
     }
 
     #[cold]
@@ -45,19 +45,18 @@ impl<P: Command, R: Rng> Raft<P, R> {
 
     #[cold]
     pub(crate) fn receive_pre_vote_reply(&mut self, from: NodeId, reply: PreVoteReply, effects: &mut Vec<Effect<P>>) {
-        let is_answer = if reply.granted { reply.term == self.term.next() } else { reply.term <= self.term };
-        if is_answer {
-            self.count_pre_vote(from, reply.granted, effects);
+        // What a refusal says is its term, which has been taken up already.
+        if reply.granted && reply.term == self.term.next() {
+            self.count_pre_vote(from, effects);
         }
     }
 
-    fn count_pre_vote(&mut self, voter: NodeId, granted: bool, effects: &mut Vec<Effect<P>>) {
+    fn count_pre_vote(&mut self, voter: NodeId, effects: &mut Vec<Effect<P>>) {
         let Role::PreCandidate(candidate) = &mut self.role else { return };
-        candidate.votes.count(voter, granted);
-        match candidate.votes.result(self.memberships.latest().1) {
-            VoteResult::Won => self.stand_for_election(false, effects),
-            // It tries again after a timeout, as after a lost election.
-            VoteResult::Lost | VoteResult::Pending => {}
+        candidate.votes.count(voter);
+        // One that is not won is tried again after a timeout, as after a lost election.
+        if candidate.votes.has_won(self.memberships.latest().1) {
+            self.stand_for_election(false, effects);
         }
     }
 }

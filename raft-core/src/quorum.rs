@@ -10,26 +10,19 @@ pub(crate) fn majority(voters: usize) -> usize {
     voters / 2 + 1
 }
 
-/// Where an election stands.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum VoteResult {
-    Won,
-    Lost,
-    Pending,
-}
-
-/// The votes of one election. Each node counts once, however often its reply arrives.
+/// Who votes for a candidate. Each node counts once, however often its reply arrives.
+///
+/// Refusals are not counted: an election that cannot be won any more ends with the timeout like a split one (§5.2), and the
+/// winner is on its way.
 #[derive(Clone, Hash, Debug, Default)]
 pub(crate) struct Tally {
     granted: Vec<NodeId>,
-    refused: Vec<NodeId>,
 }
 
 impl Tally {
-    pub(crate) fn count(&mut self, voter: NodeId, granted: bool) {
-        let votes = if granted { &mut self.granted } else { &mut self.refused };
-        if !votes.contains(&voter) {
-            votes.push(voter);
+    pub(crate) fn count(&mut self, voter: NodeId) {
+        if !self.granted.contains(&voter) {
+            self.granted.push(voter);
         }
     }
 
@@ -37,30 +30,14 @@ impl Tally {
         self.granted.contains(&voter)
     }
 
-    /// Where the election among `membership` stands: a joint one is won in both halves, and lost in either.
-    pub(crate) fn result(&self, membership: &Membership) -> VoteResult {
+    /// Whether the election among `membership` is won: a joint one in both halves.
+    pub(crate) fn has_won(&self, membership: &Membership) -> bool {
         let in_half = |half| {
             let voters = || membership.members().iter().filter(move |member| member.role.votes_in(half));
             let granted = voters().filter(|member| self.granted.contains(&member.id)).count();
-            let refused = voters().filter(|member| self.refused.contains(&member.id)).count();
-            vote_result(voters().count(), granted, refused)
+            granted >= majority(voters().count())
         };
-        match (in_half(Half::New), in_half(Half::Old)) {
-            (VoteResult::Won, VoteResult::Won) => VoteResult::Won,
-            (VoteResult::Lost, _) | (_, VoteResult::Lost) => VoteResult::Lost,
-            _ => VoteResult::Pending,
-        }
-    }
-}
-
-/// The result of an election among `voters`, of whom `granted` said yes and `refused` said no.
-fn vote_result(voters: usize, granted: usize, refused: usize) -> VoteResult {
-    if granted >= majority(voters) {
-        VoteResult::Won
-    } else if voters - refused < majority(voters) {
-        VoteResult::Lost
-    } else {
-        VoteResult::Pending
+        in_half(Half::New) && in_half(Half::Old)
     }
 }
 
@@ -81,15 +58,6 @@ mod tests {
             assert!(2 * majority(voters) > voters);
             assert!(2 * (majority(voters) - 1) <= voters, "{voters}: a smaller number would do");
         }
-    }
-
-    #[test]
-    fn an_election_is_won_lost_or_pending() {
-        assert_eq!(vote_result(5, 3, 0), VoteResult::Won);
-        assert_eq!(vote_result(5, 2, 2), VoteResult::Pending);
-        assert_eq!(vote_result(5, 2, 3), VoteResult::Lost);
-        assert_eq!(vote_result(4, 2, 2), VoteResult::Lost);
-        assert_eq!(vote_result(1, 1, 0), VoteResult::Won);
     }
 
     /// What a joint configuration asks for, word for word: a majority of the old half and one of the new.
@@ -123,11 +91,12 @@ mod tests {
             for granted in 0..16u64 {
                 let granted: Vec<NodeId> = (0..4).filter(|bit| granted >> bit & 1 == 1).map(NodeId).collect();
                 let mut tally = Tally::default();
-                for voter in (0..4).map(NodeId) {
-                    tally.count(voter, granted.contains(&voter));
-                }
-                let has_won = tally.result(&membership) == VoteResult::Won;
-                assert_eq!(has_won, wins_by_definition(&membership, &granted), "{membership:?} {granted:?}");
+                granted.iter().for_each(|voter| tally.count(*voter));
+                assert_eq!(
+                    tally.has_won(&membership),
+                    wins_by_definition(&membership, &granted),
+                    "{membership:?} {granted:?}"
+                );
             }
         }
     }

@@ -302,19 +302,6 @@ impl<P: Command, R: Rng> Raft<P, R> {
         effects.push(Effect::Persist(Persist { sequence, term_and_vote, snapshot, log }));
     }
 
-    /// The chains that all indexes obey. Broken, the node stops before it acts on nonsense.
-    fn check_invariants(&mut self, effects: &mut Vec<Effect<P>>) {
-        let (compacted, applied) = (self.log.base().index, self.last_applied);
-        let (committed, last) = (self.commit_index, self.log.last_index());
-        // While an installed snapshot is being written, the state machine is behind what is compacted.
-        let is_ordered = compacted.max(applied) <= committed
-            && committed <= last
-            && (compacted <= applied || self.installing.is_some());
-        if !is_ordered && !self.is_stopped {
-            self.stop(FatalError::IndexOrder { compacted, applied, committed, last }, effects);
-        }
-    }
-
     #[cold]
     pub(crate) fn stop(&mut self, error: FatalError, effects: &mut Vec<Effect<P>>) {
         self.is_stopped = true;

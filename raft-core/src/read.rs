@@ -152,10 +152,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         LeaderReads(leader.reads.0.drain(..late).collect()).lose(effects);
     }
 
-    /// Something was committed, and with it all that was before this leader's term: now it knows what a read must see.
+    /// Something of this leader's own term was committed, and with it all that was before: now it knows what a read must see.
     pub(crate) fn place_waiting_reads(&mut self, effects: &mut Vec<Effect<P>>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        if self.commit_index >= leader.term_start && !leader.reads.0.is_empty() {
+        if !leader.reads.0.is_empty() {
             for read in &mut leader.reads.0 {
                 read.index.get_or_insert(self.commit_index);
             }

@@ -1,5 +1,8 @@
 //! The cluster that is turned by hand drives every feature of the core: one way through each.
 
+mod fingerprints;
+mod messages;
+
 use raft_core::{FatalError, LogIndex, MemberChange, NodeId, ReadMode, ReadOutcome, RoleName, TransferOutcome};
 use tests::by_hand::cluster::Cluster;
 use tests::by_hand::lone_node::node;

@@ -261,3 +261,11 @@ proptest! {
         }
     }
 }
+
+// What it says twice it does not hold twice: all that left since it said so first is proof.
+#[test]
+fn an_acknowledgement_said_again_does_not_put_off_the_proof() {
+    let mut leader = leader();
+    leader.receive(2, accepted(2, 4));
+    assert_eq!(reports(&leader.receive(2, conflict_in(0, 1, 2, 4, at(2, 1)))), [(2, 4)]);
+}

@@ -387,3 +387,45 @@ fn a_leader_without_a_snapshot_has_none_to_send() {
     let effects = leader.receive(2, conflict(2, 2, at(0, 0)));
     assert!(!effects.0.iter().any(|effect| matches!(effect, Effect::LoadSnapshotChunk { .. })));
 }
+
+// Sent ahead of the snapshot: the follower has been found to lack more since than it says.
+#[test]
+fn a_late_refusal_does_not_begin_the_snapshot_anew() {
+    let mut leader = compacted_under_an_append(node().log([1, 1, 1]));
+    leader.deadline();
+    assert_eq!(parts_for(2, &leader.receive(2, accepted(2, 0))), [(0, 8)]);
+    assert_eq!(leader.receive(2, conflict(2, 3, at(0, 0))).0, []);
+    assert_eq!(in_use(&leader), [id_of(&leader)]);
+}
+
+#[test]
+fn the_last_part_ends_with_the_snapshot_when_it_is_sent_again_too() {
+    let mut leader = with_snapshot(10).configured(|config| config.snapshot_chunk_bytes = 4).leader();
+    assert_eq!(send_to_2(&mut leader), [(0, 4), (4, 4), (8, 2)]);
+    assert_eq!((acknowledge(&mut leader, 8), acknowledge(&mut leader, 8)), (vec![], vec![(8, 2)]));
+}
+
+#[test]
+fn a_part_that_is_sent_again_counts_against_the_rate() {
+    let mut leader = with_snapshot(30)
+        .configured(|config| (config.snapshot_chunk_bytes, config.snapshot_bytes_in_flight) = (4, 8))
+        .configured(|config| config.snapshot_bytes_per_heartbeat = 14)
+        .leader();
+    assert_eq!(send_to_2(&mut leader), [(0, 4), (4, 4)]);
+    assert_eq!(acknowledge(&mut leader, 4), [(8, 4)], "two bytes may still be sent");
+    assert_eq!(acknowledge(&mut leader, 4), [(4, 2)]);
+    assert_eq!(acknowledge(&mut leader, 8), [], "the rate is spent");
+}
+
+// It may be dead.
+#[test]
+fn a_follower_that_has_been_silent_for_two_heartbeats_is_sent_one_part_in_each() {
+    let mut leader = with_snapshot(40)
+        .configured(|config| (config.snapshot_chunk_bytes, config.snapshot_bytes_in_flight) = (4, 12))
+        .leader();
+    assert_eq!(send_to_2(&mut leader).len(), 3);
+    let parts: Vec<_> = (0..3).map(|_| parts_for(2, &leader.deadline()).len()).collect();
+    assert_eq!(parts, [0, 3, 0], "all are sent again once");
+    assert_eq!(acknowledge(&mut leader, 12), [(12, 4)]);
+    assert_eq!(parts_for(2, &leader.deadline()), [(16, 4), (20, 4)], "it lives");
+}

@@ -247,3 +247,14 @@ fn a_new_leader_starts_with_empty_windows() {
     leader.receive(2, accepted(3, 6));
     assert_eq!((in_flight(&leader), leader.raft.log().last_index()), ((0, 0), LogIndex(6)));
 }
+
+// It was refused for what was lost before it, and all that has been sent again since.
+#[test]
+fn a_refusal_from_before_the_follower_was_unreachable_changes_nothing() {
+    let mut leader = node().max_entries_per_append(1).steady_leader();
+    assert_eq!(propose(&mut leader, 4), 4);
+    leader.step(Input::PeerUnreachable { peer: NodeId(2) });
+    assert_eq!(leader.receive(2, accepted(1, 2)).batches_to(2), [1, 1, 1], "the logs meet: entries 3 to 5 again");
+    assert_eq!(leader.receive(2, conflict_in(0, 0, 1, 3, at(1, 1))).0, []);
+    assert_eq!((in_flight(&leader).0, leader.progress_of(2)), (3, (2, 6)));
+}

@@ -1,6 +1,6 @@
 //! §4.2.2: a leader that its own change removes leads until that is committed, without counting itself, and goes then.
 
-use raft_core::{MemberRole, ProposalOutcome, RoleName};
+use raft_core::{Input, MemberRole, ProposalId, ProposalOutcome, RoleName};
 use tests::by_hand::cluster::Cluster;
 use tests::by_hand::lone_node::{LoneNode, node};
 use tests::by_hand::messages::{
@@ -205,4 +205,18 @@ fn a_leader_that_is_gone_follows_its_successor() {
     gone.receive(3, accepted(1, 2));
     gone.receive(2, heartbeat(2, at(2, 1), 2));
     assert_eq!((gone.leader(), gone.term()), (Some(2), 2));
+}
+
+// It is told of nothing that comes after: whoever waits for it would wait for ever.
+#[test]
+fn a_leader_that_goes_does_not_know_what_becomes_of_later_proposals() {
+    let mut leader = leader_changing(&[remove(1)]);
+    leader.step(Input::Propose { id: ProposalId(8), command: 3 });
+    leader.persist();
+    leader.receive(2, accepted(1, 2));
+    let outcomes = leader.receive(3, accepted(1, 2)).outcomes();
+    assert!(
+        matches!(outcomes[..], [(7, ProposalOutcome::Committed { .. }), (8, ProposalOutcome::Unknown)]),
+        "{outcomes:?}"
+    );
 }

@@ -4,7 +4,7 @@ use raft_core::{LogPosition, Message, NodeId, Payload, RoleName, Term};
 
 use tests::by_hand::cluster::{Cluster, Order};
 use tests::by_hand::lone_node::node;
-use tests::by_hand::messages::{accepted, append, at, heartbeat, refusal, request_vote, vote};
+use tests::by_hand::messages::{accepted, append, at, heartbeat, refusal, request_vote, timeout_now, vote};
 
 // §5.2: "To begin an election, a follower increments its current term and transitions to candidate state."
 #[test]
@@ -333,4 +333,22 @@ fn an_acknowledgement_of_an_earlier_leadership_is_ignored() {
     assert_eq!(server.role(), RoleName::Leader);
     server.receive(2, accepted(2, 2));
     assert_eq!(server.progress_of(2).0, 0);
+}
+
+// A candidate writes for other reasons too.
+#[test]
+fn a_candidate_asks_for_each_vote_once() {
+    let mut server = node().log([1, 1]).follower_of(2);
+    server.receive(2, heartbeat(1, at(2, 1), 2));
+    server.deadline();
+    assert_eq!(server.persist().receivers(), [2, 3]);
+    server.snapshot_taken(2, 8);
+    assert_eq!(server.persist().sends(), []);
+}
+
+#[test]
+fn a_server_in_the_last_term_is_not_talked_into_a_later_one() {
+    let mut server = node().term(Term::LIMIT.0).follower_of(2);
+    server.receive(2, timeout_now(Term::LIMIT.0));
+    assert_eq!((server.role(), server.term()), (RoleName::Follower, Term::LIMIT.0));
 }

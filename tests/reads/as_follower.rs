@@ -252,3 +252,14 @@ fn a_follower_sees_what_was_committed_before_it_read() {
     cluster.beat(1);
     assert_eq!((cluster.read_outcomes(3), cluster.applied(3)), (&[(7, ready(2))][..], &[5][..]));
 }
+
+#[test]
+fn a_server_that_has_stopped_waits_for_no_answer() {
+    let mut follower = follower();
+    let number = number(&follower.read(7, ReadMode::ReadIndex));
+    follower.receive(2, answer(number, 3));
+    assert!(follower.raft.next_deadline().is_some());
+    let effects = follower.receive(3, append(2, at(0, 0), [2], 1));
+    assert!(effects.fatal().is_some(), "it contradicts what is committed");
+    assert_eq!(follower.raft.next_deadline(), None);
+}

@@ -267,3 +267,13 @@ fn reads_write_nothing() {
     effects.0.extend(leader.receive(2, accepted_in(1, 1, 1)).0);
     assert_eq!((effects.writes().len(), leader.last()), (0, before));
 }
+
+#[test]
+fn a_read_of_the_only_voter_waits_for_its_first_commit_whatever_learners_say() {
+    let with_learner = node().of(1).configured(|config| config.learners = vec![raft_core::NodeId(2)]);
+    let mut leader = with_learner.candidate_with_unwritten_vote();
+    leader.persist_oldest();
+    read(&mut leader, 7);
+    assert_eq!(leader.receive(2, accepted_in(1, 1, 1)).read_outcomes(), []);
+    assert_eq!(leader.persist().read_outcomes(), [(7, ready(1))]);
+}
