@@ -114,9 +114,10 @@ impl<P: Command, R: Rng> Raft<P, R> {
         // It may have become durable while this node followed nobody.
         staged.written(self.durability.last_completed());
         // A part again, or one too early: the answer tells the leader where to go on.
-        if offset != staged.received || data.is_empty() && snapshot.size > 0 {
+        if offset != staged.received {
             let (id, durable) = (snapshot.id(), staged.durable);
-            if offset > staged.received && offset - staged.received < self.config.snapshot_bytes_in_flight {
+            let ahead = offset.checked_sub(staged.received);
+            if ahead.is_some_and(|bytes| bytes < self.config.snapshot_bytes_in_flight) {
                 staged.early.insert(offset, data);
             }
             self.acknowledge_snapshot(from, id, durable, effects);

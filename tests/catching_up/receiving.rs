@@ -406,3 +406,48 @@ fn parts_that_make_no_sense_are_refused() {
         assert_eq!(follower().try_step(input), Err(error));
     }
 }
+
+// Something came between its last part and its installation.
+#[test]
+fn a_snapshot_that_was_whole_but_not_installed_before_a_restart_is_taken_again() {
+    let mut follower = node().term(1).staged(ten(), 8).follower_of(2);
+    assert_eq!(staged(&get(&mut follower, &ten(), 0, 8)), [(0, 8, true)]);
+    assert_eq!(follower.persist().restored_snapshots(), [10]);
+}
+
+#[test]
+fn parts_that_came_early_are_staged_with_the_one_that_they_waited_for() {
+    let mut follower = follower();
+    for early in [4, 2, 6] {
+        assert_eq!(staged(&get(&mut follower, &ten(), early, 2)), [], "{early}");
+    }
+    assert_eq!(staged(&get(&mut follower, &ten(), 0, 2)), [(0, 8, true)]);
+}
+
+#[test]
+fn no_more_parts_that_came_early_are_kept_than_the_window_has_bytes() {
+    let mut follower = node().term(1).configured(|config| config.snapshot_bytes_in_flight = 4).follower_of(2);
+    assert_eq!(staged(&get(&mut follower, &ten(), 0, 2)), [(0, 2, false)]);
+    for early in [4, 6] {
+        assert_eq!(staged(&get(&mut follower, &ten(), early, 2)), [], "{early}");
+    }
+    assert_eq!(staged(&get(&mut follower, &ten(), 2, 2)), [(2, 4, false)], "the last two bytes are to come again");
+}
+
+#[test]
+fn a_write_of_something_else_does_not_repeat_the_acknowledgement_of_a_part() {
+    let mut follower = follower();
+    get(&mut follower, &ten(), 0, 3);
+    follower.persist();
+    follower.receive(2, append(1, at(0, 0), [1], 0));
+    assert_eq!(follower.persist().sends(), [(2, accepted(1, 1))]);
+}
+
+#[test]
+fn a_part_of_a_snapshot_of_what_is_committed_does_not_interrupt_a_later_one() {
+    let mut follower = node().log([1, 1]).follower_of(2);
+    follower.receive(2, heartbeat(1, at(2, 1), 2));
+    get(&mut follower, &ten(), 0, 3);
+    assert_eq!(staged(&get(&mut follower, &snapshot(at(2, 1), 1..=3, 8), 0, 3)), []);
+    assert_eq!(staged(&get(&mut follower, &ten(), 3, 5)), [(3, 5, true)]);
+}

@@ -429,3 +429,13 @@ fn a_follower_that_has_been_silent_for_two_heartbeats_is_sent_one_part_in_each()
     assert_eq!(acknowledge(&mut leader, 12), [(12, 4)]);
     assert_eq!(parts_for(2, &leader.deadline()), [(16, 4), (20, 4)], "it lives");
 }
+
+#[test]
+fn an_acknowledgement_from_an_earlier_term_says_nothing() {
+    let mut leader = with_snapshot(8).leader();
+    send_to_2(&mut leader);
+    let before = leader.portrait();
+    let id = id_of(&leader);
+    assert_eq!(leader.receive(2, snapshot_received(1, id, 4)).0, []);
+    assert_eq!(leader.portrait(), before);
+}

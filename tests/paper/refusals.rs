@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use raft_core::{
-    AppendEntries, Config, ConfigError, Effect, Entries, FatalError, Input, InputError, LogIndex, LogPosition,
-    MembershipError, Message, NodeId, ProposalId, RoleName, Round, Sequence, Term,
+    AppendEntries, Config, ConfigError, Effect, Entries, FatalError, Input, InputError, InstallSnapshotReply, LogIndex,
+    LogPosition, MembershipError, Message, NodeId, ProposalId, RoleName, Round, Sequence, Term,
 };
 
 use tests::by_hand::lone_node::{Builder, LoneNode, node};
 use tests::by_hand::messages::{
-    accepted, append, at, conflict, entry, heartbeat, refusal, request_vote, snapshot, stale, vote,
+    accepted, accepted_in, append, at, conflict, entry, heartbeat, refusal, request_vote, snapshot, stale, vote,
 };
 
 fn assert_refused(mut server: LoneNode, input: Input<u64>, expected: InputError) {
@@ -175,6 +175,27 @@ fn an_acknowledgement_of_what_the_leader_never_had_is_refused() {
     for claimed in [3, u64::MAX] {
         let error = InputError::MatchBeyondLog { match_index: LogIndex(claimed), last_index: LogIndex(2) };
         assert_refused(node().log([1]).leader(), from(2, accepted(2, claimed)), error);
+    }
+}
+
+// Reads and leases rest on rounds: nobody can have answered one that is still to come.
+#[test]
+fn an_answer_to_a_round_that_has_not_begun_is_refused() {
+    let leader = || {
+        let mut leader = node().term(2).steady_leader();
+        leader.deadline();
+        leader
+    };
+    let received = |term, round| {
+        let snapshot = snapshot(at(1, 1), 1..=3, 8).id();
+        let (term, round) = (Term(term), Round(round));
+        Message::InstallSnapshotReply(InstallSnapshotReply { term, round, snapshot, received: 0 })
+    };
+    for answer in [accepted_in(2, 2, 1), received(2, 2)] {
+        assert_refused(leader(), from(2, answer), InputError::RoundNotBegun);
+    }
+    for answer in [accepted_in(1, 2, 1), received(2, 1), accepted_in(9, 1, 1), received(1, 9)] {
+        assert!(leader().try_step(from(2, answer.clone())).is_ok(), "{answer:?}");
     }
 }
 
