@@ -4,8 +4,8 @@
 //! `cargo +nightly fuzz run peers --fuzz-dir kvstore/fuzz` from the project's folder; or `clients`, or `disk`.
 
 use bytes::BytesMut;
-use kvstore::server::frame;
 use kvstore::server::resp::{LONGEST_COMMAND, Splitter};
+use kvstore::server::{frame, handshake};
 use kvstore::storage::{FileName, FileOperation, MemoryFiles, Record, batch_in, recover};
 use kvstore::{Command, StateMachine, decode_message, encode_message};
 use raft_core::NodeId;
@@ -16,7 +16,7 @@ use raft_core::NodeId;
 /// Where a message that was read is another one after it was written, or a frame may be longer than any is.
 pub fn peers(bytes: &[u8]) {
     if let Some(hello) = bytes.first_chunk() {
-        let _ = frame::read_hello(NodeId(1), hello);
+        let _ = handshake::read_hello(NodeId(1), hello);
     }
     if let Some(header) = bytes.first_chunk()
         && let Ok(rest) = frame::rest_of_frame(*header)
@@ -24,10 +24,10 @@ pub fn peers(bytes: &[u8]) {
         assert!(rest <= frame::LONGEST_FRAME + 64, "{rest} bytes are waited for");
     }
     // The other side has a key of its own: nothing that was not sealed with it is read.
-    let secret = frame::Secret::new(b"a secret");
-    let hello = frame::hello(NodeId(2), NodeId(1), [1; 16]);
-    let welcome = frame::welcome(&secret, NodeId(1), &hello, [2; 16]);
-    if let Ok((_, mut seal)) = frame::accept_welcome(&secret, NodeId(1), &hello, &welcome) {
+    let secret = handshake::Secret::new(b"a secret");
+    let hello = handshake::hello(NodeId(2), NodeId(1), [1; 16]);
+    let welcome = handshake::welcome(&secret, NodeId(1), &hello, [2; 16]);
+    if let Ok((_, mut seal)) = handshake::accept_welcome(&secret, NodeId(1), &hello, &welcome) {
         assert!(seal.read(bytes).is_err(), "a frame that nobody sealed");
     }
     if let Ok(message) = decode_message(bytes) {

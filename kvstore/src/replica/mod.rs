@@ -15,149 +15,27 @@
 //! wait for a message, a request, the disk, or next_deadline()
 //! ```
 
+mod answering;
+mod boundary;
 mod request;
 mod storing;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 
 use raft_core::{
-    Config, Effect, Input as CoreInput, LogIndex, LogPosition, Membership, Message, NodeId, Payload, Persist,
-    ProposalId, ProposalOutcome, Raft, ReadId, ReadOutcome, RejectReason, RoleName, Sequence, SnapshotWrite, Term,
-    Time, TransferOutcome,
+    Config, Effect, Input as CoreInput, LogIndex, LogPosition, Persist, ProposalId, Raft, ReadId, RoleName, Sequence,
+    SnapshotWrite, Time,
 };
 use rand_chacha::rand_core::Rng;
 
+pub use self::boundary::{Clock, Input, Output};
 pub use self::request::{Found, Outcome, Query, Request};
 pub use self::storing::SnapshotPolicy;
 use crate::answer::Answer;
 use crate::bytes::Bytes;
 use crate::command::Command;
 use crate::machine::StateMachine;
-use crate::storage::{Batch, Files, Log, Recovered, StorageError};
-
-/// What time it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Clock {
-    /// On the node's own monotonic clock.
-    pub now: Time,
-    /// Milliseconds since 1970. Sessions expire by it, and nothing else depends on it.
-    pub wall_ms: u64,
-}
-
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Input {
-    /// A message arrived. The driver vouches for `from`.
-    Receive {
-        /// The server that sent it.
-        from: NodeId,
-        /// What it said.
-        message: Message<Bytes>,
-    },
-    /// Somebody wants something. Ends in one [`Output::Answer`], unless the process ends first.
-    Request {
-        /// Comes back with the answer. No two that are under way have the same.
-        id: u64,
-        /// What is wanted.
-        request: Request,
-    },
-    /// An operator wants another voter to lead. Ends in one [`Output::TransferEnded`].
-    TransferLeadership {
-        /// Which.
-        to: NodeId,
-    },
-    /// An operator wants a snapshot now.
-    TakeSnapshot,
-    /// The batch under way is durable.
-    Written,
-    /// The snapshot of [`Output::StoreSnapshot`] is in its file, and durable.
-    SnapshotStored {
-        /// Its last entry.
-        last: LogPosition,
-        /// How many bytes it has.
-        size: u64,
-        /// Their [checksum](crate::checksum).
-        checksum: u64,
-    },
-    /// A peer could not be reached. A hint.
-    PeerUnreachable {
-        /// Which.
-        peer: NodeId,
-    },
-    /// The clock reached [`Replica::next_deadline`].
-    DeadlineReached,
-}
-
-/// One thing to do.
-#[derive(Clone, Debug)]
-pub enum Output {
-    /// Make it durable, then say so.
-    Write(Batch),
-    /// Store a snapshot of `machine` beside the log, in the file that its position, size and checksum name.
-    StoreSnapshot {
-        /// The last entry that it contains.
-        last: LogPosition,
-        /// The state then.
-        machine: StateMachine,
-    },
-    /// Send a message. It may be lost, delayed, duplicated or overtaken.
-    Send {
-        /// To whom.
-        to: NodeId,
-        /// What to say.
-        message: Message<Bytes>,
-    },
-    /// The end of a request.
-    Answer {
-        /// Which.
-        id: u64,
-        /// How it ended.
-        outcome: Outcome,
-    },
-    /// The end of a leadership transfer.
-    TransferEnded {
-        /// Who was to lead.
-        to: NodeId,
-        /// How it ended.
-        outcome: TransferOutcome,
-    },
-    /// The role, the term or the known leader is another.
-    RoleChanged {
-        /// The term.
-        term: Term,
-        /// The role.
-        role: RoleName,
-        /// The leader, where known.
-        leader: Option<NodeId>,
-    },
-    /// The members are others, as far as the log here says.
-    MembershipChanged {
-        /// The entry that says so.
-        index: LogIndex,
-        /// They.
-        membership: Arc<Membership>,
-    },
-    /// This leader has proof that a follower lost what it had acknowledged.
-    FollowerLostLog {
-        /// Which.
-        follower: NodeId,
-    },
-    /// The state machine is that of a snapshot which the leader sent.
-    Restored {
-        /// Its last entry.
-        last: LogPosition,
-    },
-    /// What a peer sent makes no sense, and was ignored.
-    Refused {
-        /// Who sent it, where it was a message.
-        from: Option<NodeId>,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The server must stop, and this is why.
-    Stop(String),
-}
+use crate::storage::{Files, Log, Recovered, StorageError};
 
 /// One server.
 #[derive(Clone, Debug)]
@@ -381,60 +259,6 @@ impl<F: Files, R: Rng> Replica<F, R> {
     fn stop(&mut self, reason: String, outputs: &mut Vec<Output>) {
         self.is_stopped = true;
         outputs.push(Output::Stop(reason));
-    }
-
-    fn apply(&mut self, first: LogIndex, last: LogIndex) {
-        self.answers.clear();
-        self.answers_from = first;
-        for (index, entry) in (first.0..).zip(self.raft.log().slice(first..=last)) {
-            let command = match &entry.payload {
-                Payload::Command(command) => Some(&**command),
-                Payload::Noop | Payload::Membership(_) => None,
-            };
-            self.applied_bytes += 16 + command.map_or(0, |command| command.len() as u64);
-            self.answers.push(self.machine.apply(index, command));
-        }
-        self.applied = last;
-    }
-
-    fn proposal_outcome(&mut self, is_change: bool, outcome: ProposalOutcome) -> Outcome {
-        match outcome {
-            ProposalOutcome::Committed { .. } if is_change => Outcome::Changed,
-            ProposalOutcome::Committed { index, .. } => {
-                // Its `Apply` came right before: the answer is among the last.
-                let place = index.0.checked_sub(self.answers_from.0).and_then(|place| usize::try_from(place).ok());
-                match place.and_then(|place| self.answers.get(place)) {
-                    Some(answer) => Outcome::Done { answer: answer.clone(), index },
-                    None => Outcome::Unknown,
-                }
-            }
-            ProposalOutcome::Rejected(RejectReason::NotLeader { leader }) => Outcome::NotLeader { leader },
-            ProposalOutcome::Rejected(RejectReason::TransferInProgress { to }) => {
-                Outcome::NotLeader { leader: Some(to) }
-            }
-            ProposalOutcome::Rejected(RejectReason::TooMuchUncommitted { uncommitted_bytes }) => {
-                Outcome::Again(format!("{uncommitted_bytes} bytes wait to be committed already"))
-            }
-            ProposalOutcome::Rejected(RejectReason::Membership(error)) => Outcome::Refused(error.to_string()),
-            ProposalOutcome::Rejected(RejectReason::ChangeInProgress) => {
-                Outcome::Again("the change of membership before this one is not complete".to_owned())
-            }
-            ProposalOutcome::Rejected(_) => {
-                Outcome::Again("the leader is new, and has committed nothing yet".to_owned())
-            }
-            ProposalOutcome::Superseded => Outcome::Again("another leader's entry took its place".to_owned()),
-            _ => Outcome::Unknown,
-        }
-    }
-
-    fn end_read(&mut self, id: u64, outcome: ReadOutcome, outputs: &mut Vec<Output>) {
-        let Some(query) = self.reads.remove(&id) else { return };
-        let outcome = match outcome {
-            ReadOutcome::Ready { .. } => Outcome::Found(query.ask(&self.machine)),
-            ReadOutcome::NotLeader { leader } => Outcome::NotLeader { leader },
-            _ => Outcome::Again("leadership changed".to_owned()),
-        };
-        outputs.push(Output::Answer { id, outcome });
     }
 
     /// When to step with [`Input::DeadlineReached`] if nothing happens first.

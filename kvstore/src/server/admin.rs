@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::book::Book;
-use super::frame::Secret;
+use super::handshake::Secret;
 use super::metrics::Metrics;
 use super::node::Event;
 use super::status::Status;

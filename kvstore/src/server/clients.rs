@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 
 use super::book::Book;
 use super::commands::{self, Action, Reply};
+use super::forward::WayToLeader;
 use super::metrics::Metrics;
 use super::node::{Event, Leadership};
 use super::resp::Splitter;
@@ -27,9 +28,9 @@ const MOST_CONNECTIONS: usize = 10_000;
 /// So many commands of one client are under way at once.
 const AHEAD: usize = 1_024;
 /// A command that was begun is complete within this time, and an answer taken.
-const SLOWEST: Duration = Duration::from_secs(30);
+pub(super) const SLOWEST: Duration = Duration::from_secs(30);
 /// Whoever waits longer is told that nobody knows.
-const LONGEST_ANSWER: Duration = Duration::from_secs(10);
+pub(super) const LONGEST_ANSWER: Duration = Duration::from_secs(10);
 /// So many scans are remembered.
 const MOST_CURSORS: usize = 4_096;
 
@@ -82,7 +83,7 @@ impl Clients {
                 stream,
                 splitter: Splitter::default(),
                 read_here: false,
-                leader: None,
+                leader: WayToLeader::default(),
             };
             tokio::spawn(async move {
                 let _place = place;
@@ -104,7 +105,7 @@ struct Connection {
     /// Reads are answered here, whoever leads.
     read_here: bool,
     /// The way to the leader, where commands are passed on.
-    leader: Option<(NodeId, TcpStream)>,
+    leader: WayToLeader,
 }
 
 /// An answer that is there, or on its way.
@@ -190,7 +191,7 @@ impl Connection {
             let waits = matches!(action, Action::Ask { .. } | Action::Scan { .. });
             if waits && self.server.forward && !self.is_here(is_read) {
                 self.settle(&mut pending, output).await;
-                let said = self.pass_on(&command).await;
+                let said = self.leader.pass_on(&self.server, &command).await;
                 output.extend_from_slice(&said);
                 continue;
             }
@@ -328,55 +329,6 @@ impl Connection {
         );
         Frame::BulkString(text.into())
     }
-
-    /// Asks the leader in the client's place, over a connection of its own, and returns what it says.
-    async fn pass_on(&mut self, command: &[Wire]) -> Wire {
-        let said = |frame: &Frame| {
-            let mut output = BytesMut::new();
-            encode(&mut output, frame);
-            output.freeze()
-        };
-        let Some(leader) = self.server.leadership.borrow().leader else {
-            return said(&commands::error("CLUSTERDOWN no leader is known"));
-        };
-        if self.leader.as_ref().is_none_or(|(known, _)| *known != leader) {
-            let address = self.server.book.get(leader).map(|addresses| addresses.clients).unwrap_or_default();
-            match timeout(SLOWEST, TcpStream::connect(&address)).await {
-                Ok(Ok(stream)) => self.leader = Some((leader, stream)),
-                // Nothing was sent.
-                _ => return said(&commands::error("CLUSTERDOWN the leader cannot be reached")),
-            }
-        }
-        let Some((_, stream)) = &mut self.leader else { return said(&unknown()) };
-        let asked = Frame::Array(command.iter().cloned().map(Frame::BulkString).collect());
-        match timeout(LONGEST_ANSWER, relay(stream, &said(&asked))).await {
-            Ok(Some(answer)) => answer,
-            _ => {
-                self.leader = None;
-                said(&unknown())
-            }
-        }
-    }
-}
-
-/// Sends a command and returns the bytes of its answer.
-async fn relay(stream: &mut TcpStream, command: &[u8]) -> Option<Wire> {
-    stream.write_all(command).await.ok()?;
-    let mut answer = BytesMut::new();
-    loop {
-        if stream.read_buf(&mut answer).await.ok()? == 0 {
-            return None;
-        }
-        let whole = answer.clone().freeze();
-        match redis_protocol::resp2::decode::decode_bytes(&whole) {
-            Ok(Some((_, length))) if length == whole.len() => return Some(whole),
-            Ok(None) => {}
-            _ => {
-                debug!("the leader's answer makes no sense");
-                return None;
-            }
-        }
-    }
 }
 
 fn lock(cursors: &Mutex<Cursors>) -> std::sync::MutexGuard<'_, Cursors> {
@@ -384,11 +336,11 @@ fn lock(cursors: &Mutex<Cursors>) -> std::sync::MutexGuard<'_, Cursors> {
 }
 
 /// Whether it took effect or will, nobody knows.
-fn unknown() -> Frame {
+pub(super) fn unknown() -> Frame {
     commands::error("UNKNOWN whether the command took effect is not known")
 }
 
-fn encode(output: &mut BytesMut, frame: &Frame) {
+pub(super) fn encode(output: &mut BytesMut, frame: &Frame) {
     // Fails on frames that we never make.
     if let Err(problem) = extend_encode(output, frame, false) {
         debug!(%problem, "cannot encode");

@@ -1,11 +1,5 @@
-//! What travels between two servers: a handshake in which both show that they know the secret, then frames.
-//!
-//! ```text
-//! dialer ─▶ HELLO    magic, version, who dials, whom it wants, a nonce
-//! dialer ◀─ WELCOME  magic, version, who answers, a nonce, and a proof over both
-//! dialer ─▶ PROOF    the dialer's own
-//! dialer ─▶ frames   length, version, kind, content, and a checksum with a key that only this connection has
-//! ```
+//! What travels between two servers once they have shaken hands: frames of a length, a version, a kind, a content, and a checksum
+//! with a key that only this connection has.
 //!
 //! The checksum covers the frame's number too, so none can be left out, changed, or sent again. Without a secret (`--insecure`)
 //! the key comes of the empty one, and what is left is a checksum.
@@ -18,19 +12,10 @@ use crate::bytes::Bytes;
 use crate::codec::{Malformed, Reader, Write};
 use crate::raft_codec::Coded;
 
-const MAGIC: [u8; 6] = *b"kvpeer";
 /// The version of this protocol.
 pub const VERSION: u16 = 1;
 /// The most bytes of a frame's content.
 pub const LONGEST_FRAME: usize = 16 << 20;
-
-/// How many bytes a hello, a welcome and a proof have.
-pub const HELLO: usize = 6 + 2 + 8 + 8 + NONCE;
-/// See [`HELLO`].
-pub const WELCOME: usize = 6 + 2 + 8 + NONCE + PROOF;
-/// See [`HELLO`].
-pub const PROOF: usize = 32;
-const NONCE: usize = 16;
 
 /// A length, a version and a kind.
 pub const HEADER: usize = 4 + 1 + 1;
@@ -74,136 +59,6 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// What all servers of a cluster know and nobody else.
-#[derive(Clone)]
-pub struct Secret([u8; 32]);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl Secret {
-    /// The secret that these bytes are.
-    #[must_use]
-    pub fn new(bytes: &[u8]) -> Self {
-        Self(blake3::derive_key("kvstore 2026 secret of a cluster", bytes))
-    }
-
-    /// Whether `text` is it, in as much time whether or not.
-    #[must_use]
-    pub fn is(&self, text: &[u8]) -> bool {
-        blake3::Hash::from_bytes(self.0) == blake3::Hash::from_bytes(Self::new(text).0)
-    }
-
-    fn prove(&self, who: &[u8], hello: &[u8; HELLO], welcome: &[u8]) -> blake3::Hash {
-        blake3::Hasher::new_keyed(&self.0).update(who).update(hello).update(welcome).finalize()
-    }
-
-    fn session(&self, hello: &[u8; HELLO], welcome: &[u8; WELCOME]) -> [u8; 32] {
-        *self.prove(b"session", hello, welcome).as_bytes()
-    }
-}
-
-/// The first thing that a dialer says.
-#[must_use]
-pub fn hello(from: NodeId, to: NodeId, nonce: [u8; NONCE]) -> [u8; HELLO] {
-    let mut bytes = [0; HELLO];
-    bytes[..6].copy_from_slice(&MAGIC);
-    bytes[6..8].copy_from_slice(&VERSION.to_le_bytes());
-    bytes[8..16].copy_from_slice(&from.0.to_le_bytes());
-    bytes[16..24].copy_from_slice(&to.0.to_le_bytes());
-    bytes[24..].copy_from_slice(&nonce);
-    bytes
-}
-
-fn number(bytes: &[u8]) -> u64 {
-    bytes.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-fn check_magic(bytes: &[u8]) -> Result<(), Refusal> {
-    if bytes[..6] != MAGIC {
-        return Err(Refusal::Stranger);
-    }
-    let version = u16::from_le_bytes([bytes[6], bytes[7]]);
-    if version == VERSION { Ok(()) } else { Err(Refusal::Version(version)) }
-}
-
-/// Who dials, where the hello wants server `own`.
-///
-/// # Errors
-/// Where it is no hello, or wants another server.
-pub fn read_hello(own: NodeId, hello: &[u8; HELLO]) -> Result<NodeId, Refusal> {
-    check_magic(hello)?;
-    let (from, to) = (NodeId(number(&hello[8..])), NodeId(number(&hello[16..])));
-    if to != own {
-        return Err(Refusal::WrongServer(to));
-    }
-    if from == own { Err(Refusal::Unknown(from)) } else { Ok(from) }
-}
-
-/// The answer to a hello.
-#[must_use]
-pub fn welcome(secret: &Secret, own: NodeId, hello: &[u8; HELLO], nonce: [u8; NONCE]) -> [u8; WELCOME] {
-    let mut bytes = [0; WELCOME];
-    bytes[..6].copy_from_slice(&MAGIC);
-    bytes[6..8].copy_from_slice(&VERSION.to_le_bytes());
-    bytes[8..16].copy_from_slice(&own.0.to_le_bytes());
-    bytes[16..32].copy_from_slice(&nonce);
-    let proof = secret.prove(b"answers", hello, &bytes[..32]);
-    bytes[32..].copy_from_slice(proof.as_bytes());
-    bytes
-}
-
-/// What the dialer says to a welcome, and how it seals its frames then.
-///
-/// # Errors
-/// Where the other side is not the server wanted, or does not know the secret.
-pub fn accept_welcome(
-    secret: &Secret,
-    to: NodeId,
-    hello: &[u8; HELLO],
-    welcome: &[u8; WELCOME],
-) -> Result<([u8; PROOF], Seal), Refusal> {
-    check_magic(welcome)?;
-    let id = NodeId(number(&welcome[8..]));
-    if id != to {
-        return Err(Refusal::WrongServer(id));
-    }
-    // Compared in constant time.
-    if secret.prove(b"answers", hello, &welcome[..32]) != hash(&welcome[32..]) {
-        return Err(Refusal::Proof);
-    }
-    Ok((proof(secret, hello, welcome), Seal { key: secret.session(hello, welcome), number: 0 }))
-}
-
-/// How a dialer shows that it knows the secret.
-#[must_use]
-pub fn proof(secret: &Secret, hello: &[u8; HELLO], welcome: &[u8; WELCOME]) -> [u8; PROOF] {
-    *secret.prove(b"dials", hello, welcome).as_bytes()
-}
-
-fn hash(bytes: &[u8]) -> blake3::Hash {
-    blake3::Hash::from_bytes(bytes.first_chunk().copied().unwrap_or_default())
-}
-
-/// Whether the dialer knows the secret, and how its frames are sealed then.
-///
-/// # Errors
-/// Where it does not.
-pub fn accept_proof(
-    secret: &Secret,
-    hello: &[u8; HELLO],
-    welcome: &[u8; WELCOME],
-    proof: &[u8; PROOF],
-) -> Result<Seal, Refusal> {
-    if secret.prove(b"dials", hello, welcome) != hash(proof) {
-        return Err(Refusal::Proof);
-    }
-    Ok(Seal { key: secret.session(hello, welcome), number: 0 })
-}
-
 /// One side's part of a connection's key, and how many frames there were.
 #[derive(Clone, Debug)]
 pub struct Seal {
@@ -212,6 +67,10 @@ pub struct Seal {
 }
 
 impl Seal {
+    pub(super) fn new(key: [u8; 32]) -> Self {
+        Self { key, number: 0 }
+    }
+
     fn next_tag(&mut self, frame: &[u8]) -> [u8; TAG] {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
         let hash = hasher.update(&self.number.to_le_bytes()).update(frame).finalize();
@@ -304,18 +163,9 @@ impl Content {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::handshake::tests::{DIALER, OWN, handshake};
+    use crate::server::handshake::{Secret, accept_proof, accept_welcome, hello, welcome};
     use raft_core::{Term, TimeoutNow};
-
-    const DIALER: NodeId = NodeId(1);
-    const OWN: NodeId = NodeId(2);
-
-    fn handshake(dialers: &Secret, own: &Secret) -> Result<(Seal, Seal), Refusal> {
-        let hello = hello(DIALER, OWN, [1; NONCE]);
-        assert_eq!(read_hello(OWN, &hello), Ok(DIALER));
-        let welcome = welcome(own, OWN, &hello, [2; NONCE]);
-        let (proof, seal) = accept_welcome(dialers, OWN, &hello, &welcome)?;
-        Ok((seal, accept_proof(own, &hello, &welcome, &proof)?))
-    }
 
     fn message(term: u64) -> Content {
         Content::Raft(Message::TimeoutNow(TimeoutNow { term: Term(term) }))
@@ -351,8 +201,8 @@ mod tests {
         assert!(again.read(&first).is_ok());
         assert_eq!(again.read(&first), Err(Refusal::Checksum), "sent again");
         let (_, mut elsewhere) = {
-            let hello = hello(DIALER, OWN, [9; NONCE]);
-            let welcome = welcome(&secret, OWN, &hello, [2; NONCE]);
+            let hello = hello(DIALER, OWN, [9; 16]);
+            let welcome = welcome(&secret, OWN, &hello, [2; 16]);
             let (proof, seal) = accept_welcome(&secret, OWN, &hello, &welcome).unwrap();
             (seal, accept_proof(&secret, &hello, &welcome, &proof).unwrap())
         };
@@ -360,22 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn who_does_not_know_the_secret_is_refused_by_either_side() {
-        let (one, other) = (Secret::new(b"a secret"), Secret::new(b"another"));
-        assert_eq!(handshake(&one, &other).err(), Some(Refusal::Proof));
-        let hello = hello(DIALER, OWN, [1; NONCE]);
-        let welcome = welcome(&one, OWN, &hello, [2; NONCE]);
-        assert_eq!(accept_proof(&one, &hello, &welcome, &[0; PROOF]).err(), Some(Refusal::Proof));
-    }
-
-    #[test]
-    fn other_versions_other_servers_and_strangers_are_refused() {
-        let mut bytes = hello(DIALER, OWN, [1; NONCE]);
-        assert_eq!(read_hello(NodeId(3), &bytes), Err(Refusal::WrongServer(OWN)));
-        assert_eq!(read_hello(OWN, &hello(OWN, OWN, [1; NONCE])), Err(Refusal::Unknown(OWN)));
-        bytes[6] = 9;
-        assert_eq!(read_hello(OWN, &bytes), Err(Refusal::Version(9)));
-        assert_eq!(read_hello(OWN, &[b'x'; HELLO]), Err(Refusal::Stranger));
+    fn other_versions_and_lengths_that_none_may_have_are_refused() {
         assert_eq!(rest_of_frame([255, 255, 255, 255, 1, 0]), Err(Refusal::TooLong(u32::MAX)));
         assert_eq!(rest_of_frame([0, 0, 0, 0, 2, 0]), Err(Refusal::Version(2)));
     }

@@ -14,7 +14,7 @@ use super::admin::Admin;
 use super::book::Book;
 use super::clients::Clients;
 use super::disk::Disk;
-use super::frame::Secret;
+use super::handshake::Secret;
 use super::link::{Links, nonce};
 use super::metrics::Metrics;
 use super::node::{Event, Leadership, Node, now};

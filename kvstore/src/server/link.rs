@@ -12,7 +12,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 use super::book::Book;
-use super::frame::{self, Content, Refusal, Seal, Secret, WELCOME};
+use super::frame::{Content, Refusal, Seal};
+use super::handshake::{self, Secret, WELCOME};
 use super::metrics::Metrics;
 use super::node::Event;
 use super::options::Settings;
@@ -134,13 +135,13 @@ impl Link {
     }
 
     async fn shake_hands(&self, stream: &mut TcpStream) -> Result<Seal, String> {
-        let hello = frame::hello(self.own, self.to, nonce()?);
+        let hello = handshake::hello(self.own, self.to, nonce()?);
         let text = |error: std::io::Error| error.to_string();
         stream.write_all(&hello).await.map_err(text)?;
         let mut welcome = [0; WELCOME];
         stream.read_exact(&mut welcome).await.map_err(|error| format!("it hung up: {error}"))?;
         let refused = |refusal: Refusal| refusal.to_string();
-        let (proof, mut seal) = frame::accept_welcome(&self.secret, self.to, &hello, &welcome).map_err(refused)?;
+        let (proof, mut seal) = handshake::accept_welcome(&self.secret, self.to, &hello, &welcome).map_err(refused)?;
         let mut first = proof.to_vec();
         seal.write(&Content::Introduction { clients: self.clients.clone() }, &mut first);
         stream.write_all(&first).await.map_err(text)?;

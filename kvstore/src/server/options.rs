@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use raft_core::{Config, NodeId};
 
 use super::book::further;
-use super::frame::Secret;
+use super::handshake::Secret;
 use crate::cluster_files::{ClusterFiles, Timeouts};
 use crate::replica::SnapshotPolicy;
 

@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use super::book::Book;
-use super::frame::{self, Content, HEADER, HELLO, PROOF, Refusal, Seal, Secret};
+use super::frame::{self, Content, HEADER, Refusal, Seal};
+use super::handshake::{self, HELLO, PROOF, Secret};
 use super::link::nonce;
 use super::metrics::Metrics;
 use super::node::Event;
@@ -108,16 +109,16 @@ impl Peers {
         stream.set_nodelay(true)?;
         let mut hello = [0; HELLO];
         stream.read_exact(&mut hello).await?;
-        let from = frame::read_hello(self.own, &hello)?;
+        let from = handshake::read_hello(self.own, &hello)?;
         if self.book.get(from).is_none() {
             return Err(Refusal::Unknown(from).into());
         }
         let nonce = nonce().map_err(io::Error::other)?;
-        let welcome = frame::welcome(&self.secret, self.own, &hello, nonce);
+        let welcome = handshake::welcome(&self.secret, self.own, &hello, nonce);
         stream.write_all(&welcome).await?;
         let mut proof = [0; PROOF];
         stream.read_exact(&mut proof).await?;
-        Ok((from, frame::accept_proof(&self.secret, &hello, &welcome, &proof)?))
+        Ok((from, handshake::accept_proof(&self.secret, &hello, &welcome, &proof)?))
     }
 }
 

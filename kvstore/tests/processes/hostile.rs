@@ -4,7 +4,8 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use kvstore::server::frame::{self, Secret};
+use kvstore::server::frame;
+use kvstore::server::handshake::{self, Secret};
 use raft_core::NodeId;
 
 use super::cluster::{Cluster, PATIENCE, Timing, until};
@@ -100,19 +101,19 @@ fn strangers_among_peers(cluster: &Cluster, target: u64) {
     let peer = NodeId(if target == 1 { 2 } else { 1 });
     let own = NodeId(target);
     let (right, wrong) = (Secret::new(b"open sesame 123"), Secret::new(b"wrong"));
-    let mut other_version = frame::hello(peer, own, [1; 16]);
+    let mut other_version = handshake::hello(peer, own, [1; 16]);
     other_version[6] = 9;
     send(port, &other_version);
-    send(port, &frame::hello(peer, NodeId(9), [1; 16]));
-    send(port, &frame::hello(NodeId(99), own, [1; 16]));
+    send(port, &handshake::hello(peer, NodeId(9), [1; 16]));
+    send(port, &handshake::hello(NodeId(99), own, [1; 16]));
     let shake = |secret: &Secret, proof_of: &Secret| {
-        let hello = frame::hello(peer, own, [7; 16]);
+        let hello = handshake::hello(peer, own, [7; 16]);
         let mut stream = connect(port);
         stream.write_all(&hello).expect("sent");
-        let mut welcome = [0; frame::WELCOME];
+        let mut welcome = [0; handshake::WELCOME];
         stream.read_exact(&mut welcome).expect("a welcome");
-        let (_, seal) = frame::accept_welcome(secret, own, &hello, &welcome).expect("the server knows the secret");
-        let proof = frame::proof(proof_of, &hello, &welcome);
+        let (_, seal) = handshake::accept_welcome(secret, own, &hello, &welcome).expect("the server knows the secret");
+        let proof = handshake::proof(proof_of, &hello, &welcome);
         stream.write_all(&proof).expect("sent");
         (stream, seal)
     };
