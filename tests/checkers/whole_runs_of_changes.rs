@@ -44,6 +44,19 @@ fn stores(terms: &'static [u64]) -> Acts {
 
 // ---- Membership ----
 
+/// n1 goes by the one configuration, with its own vote on its disk, and leads within a step that ends with the other. Neither
+/// is in its log.
+fn leads_and_applies(before: &[NodeId], after: &[NodeId]) -> Option<Failure> {
+    let follows = shows(1).goes_by(voters(before));
+    play(vec![(N1, Shows(follows)), (N1, Votes(2, Some(N1))), (N1, Shows(leader(N1, 2, &[2]).goes_by(voters(after))))])
+}
+
+#[test]
+fn who_wins_and_applies_a_change_in_one_step_is_judged_by_the_configuration_that_it_won_by() {
+    assert_eq!(leads_and_applies(&[N1], &[N1, N2]), None);
+    assert_failed(leads_and_applies(&[N1, N2, N3], &[N1]), "election_safety", &["no majority of {n1 n2 n3}"]);
+}
+
 /// n1 leads term 1 and has committed an entry of its own. All of three vote.
 fn of_three() -> Acts {
     let acts = elects(N1, 1, &[N1, N2], leader(N1, 1, &[1]).goes_by(Membership::of_all(3)));

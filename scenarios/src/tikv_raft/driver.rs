@@ -251,9 +251,10 @@ impl TikvRaft {
                     out.exercised(if state.voters_outgoing.is_empty() { 2 } else { 3 });
                 }
                 self.node.mut_store().conf_state = state;
-                // The crate leaves it to its user that a leader which has left the configuration leads no more.
+                // The crate leaves it to its user that a leader which has no vote any more leads no more: it would go on as a
+                // learner, and answer reads alone where one voter is left.
                 let raft = &mut self.node.raft;
-                if raft.state == StateRole::Leader && raft.prs().get(raft.id).is_none() {
+                if raft.state == StateRole::Leader && !raft.prs().conf().voters().contains(raft.id) {
                     raft.become_follower(raft.term, raft::INVALID_ID);
                 }
             }

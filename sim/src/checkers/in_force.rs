@@ -57,16 +57,16 @@ impl Checkers {
     }
 
     /// The configurations that decide who has a vote: those that count. Where no log holds any, what the node shows that has
-    /// applied most, and what its voters show, who may need others until they have heard of it. Who has lost its vote may
-    /// go on by a configuration in which it had one.
-    pub(crate) fn latest_memberships(&self) -> Vec<Membership> {
+    /// applied most, and what its voters among `nodes` show, who may need others until they have heard of it. Who has lost its
+    /// vote may go on by a configuration in which it had one.
+    pub(crate) fn latest_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
         let all = NodeId::all(self.nodes);
         if !self.memberships.is_empty() {
             return self.current_memberships(NodeSet::all(self.nodes));
         }
         let shown = |node: NodeId| self.seen(node).membership.unwrap_or(self.everyone);
         let latest = all.max_by_key(|node| self.seen(*node).applied_index).map_or(self.everyone, shown);
-        let voters = NodeId::all(self.nodes).filter(|node| latest.is_voter(*node));
+        let voters = NodeId::all(self.nodes).filter(|node| latest.is_voter(*node) && nodes.contains(*node));
         voters.map(shown).chain([latest]).collect()
     }
 }

@@ -11,10 +11,14 @@ impl Checkers {
     pub(super) fn check_votes<S: Subject>(
         &mut self,
         node: NodeId,
+        before: &Observation,
         now: &Observation,
         are_durable: bool,
     ) -> Result<(), Box<Violation>> {
-        let membership = now.membership.unwrap_or(self.everyone);
+        // Where a change is in force once it is applied, a lone voter may win, commit and apply one in the step that began
+        // with the configuration that it won by.
+        let won_by = if self.memberships.is_empty() { before.membership.or(now.membership) } else { now.membership };
+        let membership = won_by.unwrap_or(self.everyone);
         let TermAndVote { term, voted_for } = now.term_and_vote;
         let is_alone = membership.is_quorum(NodeSet::default().with(node));
         if are_durable && is_alone && !S::LEADS_ONLY_BY_DURABLE_VOTES {

@@ -295,7 +295,7 @@ impl Checkers {
         if is_newly_elected {
             self.mark_election(&before, &now);
             self.latest_led = self.latest_led.max(term);
-            self.check_votes::<S>(node, &now, disks[node.index()].term_and_vote().is_some())?;
+            self.check_votes::<S>(node, &before, &now, disks[node.index()].term_and_vote().is_some())?;
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {

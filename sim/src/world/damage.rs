@@ -228,7 +228,7 @@ impl<S: Subject> World<S> {
         // The disk of another may turn out to have lied too.
         let is_anyone_lying = self.members(all).any(|other| other != node && self.hosts[other].truth.is_some());
         !is_anyone_lying
-            && self.atlas.spares(damaged, all, &self.checkers.current_memberships(all))
+            && self.atlas.spares(damaged, all, &self.memberships_that_count(all))
             && self.checkers.can_do_without(damaged.union(self.atlas.gone()), node, self.disks.first(self.plan.nodes))
     }
 

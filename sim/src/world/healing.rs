@@ -118,7 +118,7 @@ impl<S: Subject> World<S> {
     fn break_others(&mut self, heal: &Heal, core: NodeSet) -> Result<(String, NodeSet), Box<Violation>> {
         let (mut words, mut bystanders) = (String::new(), NodeSet::default());
         for node in NodeId::all(self.plan.nodes).filter(|node| !core.contains(*node)) {
-            let current = self.memberships_to_come();
+            let current = self.memberships_to_come(NodeSet::all(self.plan.nodes));
             let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
             let is_learner = current.iter().any(|membership| membership.is_learner(node));
@@ -247,7 +247,8 @@ impl<S: Subject> World<S> {
         let (before, bystanders) = (healing.core, healing.bystanders);
         let may_have_bystanders = healing.may_have_bystanders;
         let all = NodeSet::all(self.plan.nodes);
-        let current = self.memberships_to_come();
+        // What those go by who are broken for good gives nobody a vote.
+        let current = self.memberships_to_come(before.union(bystanders));
         let has_vote = |node: &NodeId| current.iter().any(|membership| membership.is_voter(*node));
         let voters = self.members(all).filter(has_vote).fold(NodeSet::default(), NodeSet::with);
         let with_votes = before.union(bystanders).intersection(voters);

@@ -13,7 +13,7 @@ impl<S: Subject> World<S> {
     /// more.
     pub(super) fn wake_core(&mut self, heal: &Heal) -> Result<NodeSet, Box<Violation>> {
         // Who was removed may not know it, and is then no part of any core: plain Raft is at its mercy.
-        let current = self.memberships_to_come();
+        let current = self.memberships_to_come(NodeSet::all(self.plan.nodes));
         let mut drawn: Vec<(bool, u64, bool, NodeId)> = self
             .members(NodeSet::all(self.plan.nodes).difference(self.atlas.gone()))
             .map(|node| {
@@ -59,8 +59,7 @@ impl<S: Subject> World<S> {
 
     /// Whether `core` is a quorum of whatever its nodes may decide by.
     fn is_quorum(&self, core: NodeSet) -> bool {
-        let mut current = self.checkers.current_memberships(core);
-        current.extend(self.coming_memberships());
+        let current = self.memberships_that_count(core);
         !core.is_empty() && current.iter().all(|membership| membership.is_quorum(core))
     }
 
@@ -88,25 +87,26 @@ impl<S: Subject> World<S> {
     /// Whether `core` is a quorum of whatever its own nodes decide by, now and once they have applied what they have.
     pub(super) fn decides_alone(&self, core: NodeSet) -> bool {
         let mut current = self.checkers.current_memberships(core);
-        let up = self.members(core).filter_map(|node| self.subjects[node].as_deref());
-        current.extend(up.flat_map(S::coming_memberships));
+        current.extend(self.coming_memberships(core));
         current.iter().all(|membership| membership.is_quorum(core))
     }
 
-    /// What nodes will go by once they have applied what is in their logs.
-    fn coming_memberships(&self) -> Vec<Membership> {
-        self.subjects
-            .first(self.plan.nodes)
-            .iter()
-            .filter_map(Option::as_deref)
-            .flat_map(S::coming_memberships)
-            .collect()
+    /// What `nodes` will go by once they have applied what is in their logs.
+    fn coming_memberships(&self, nodes: NodeSet) -> impl Iterator<Item = Membership> {
+        self.members(nodes).filter_map(|node| self.subjects[node].as_deref()).flat_map(S::coming_memberships)
     }
 
-    /// The configurations by which somebody has a vote, or is about to.
-    pub(super) fn memberships_to_come(&self) -> Vec<Membership> {
-        let mut memberships = self.checkers.latest_memberships();
-        memberships.extend(self.coming_memberships());
+    /// The configurations by which `nodes` decide, and whatever anybody is about to go by.
+    pub(super) fn memberships_that_count(&self, nodes: NodeSet) -> Vec<Membership> {
+        let mut memberships = self.checkers.current_memberships(nodes);
+        memberships.extend(self.coming_memberships(NodeSet::all(self.plan.nodes)));
+        memberships
+    }
+
+    /// The configurations by which somebody has a vote, or is about to, as far as `nodes` have to do with it.
+    pub(super) fn memberships_to_come(&self, nodes: NodeSet) -> Vec<Membership> {
+        let mut memberships = self.checkers.latest_memberships(nodes);
+        memberships.extend(self.coming_memberships(nodes));
         memberships
     }
 

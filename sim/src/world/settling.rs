@@ -85,11 +85,12 @@ impl<S: Subject> World<S> {
         self.ask_everyone(leader.0, tempo_ns);
     }
 
-    /// Every node of the settled core is asked for something, and then its leader for a write and for a read, each when what
+    /// Every voter of the settled core is asked for something, and then its leader for a write and for a read, each when what
     /// was asked before has had its time; and nothing that could keep them from answering happens any more.
     fn ask_everyone(&mut self, leader: NodeId, tempo_ns: u64) {
         let Some(Healing { core, .. }) = self.healing else { return };
-        for node in self.members(core) {
+        // Whom the leader does not count it sends nothing more, and they wait for it in vain.
+        for node in self.voters_of(leader, core).collect::<Vec<_>>() {
             self.ask_settled(node, 0, Wanted::Anything);
         }
         self.ask_settled(leader, tempo_ns, Wanted::Write);
