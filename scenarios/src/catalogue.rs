@@ -131,8 +131,8 @@ fn drawn() -> Vec<Family> {
                     DiskFull,
                     Ambush,
                 ]),
-                duration: (15, 30),
-                clients: (20, 48),
+                duration: (17, 34),
+                clients: (24, 60),
                 quiet_ppm: 0,
                 ..usual()
             },
@@ -226,6 +226,7 @@ fn drawn() -> Vec<Family> {
             about: "disks that lied: a follower has lost what it acknowledged, its leader finds out, and it stops",
             nemesis: Nemesis {
                 faults: vec![Loss, Duplication, Reordering, LostLog],
+                about: vec![LostLog],
                 // Which nodes are left to heal nobody outside can tell.
                 heal_ppm: 0,
                 ..usual()
@@ -237,7 +238,11 @@ fn drawn() -> Vec<Family> {
             name: "lying_sync",
             about: "disks that lied about what is durable, until a crash: the server is gone for good, and as long as a quorum of \
                     the others has everything nothing else may break; a cluster that lost more could lose what it acknowledged",
-            nemesis: Nemesis { faults: cuts_and(&[Crash, LostWrite, LyingSync, Ambush]), ..usual() },
+            nemesis: Nemesis {
+                faults: cuts_and(&[Crash, LostWrite, LyingSync, Ambush]),
+                about: vec![LyingSync],
+                ..usual()
+            },
             features: Some(&[]),
             focus: Focus::Everything,
         },
@@ -245,7 +250,11 @@ fn drawn() -> Vec<Family> {
             name: "bit_rot",
             about: "records go bad on disks: the server finds out when it starts, refuses, and is gone for good; nothing else may \
                     break, and would if it went on with what is left",
-            nemesis: Nemesis { faults: faults(&[Partition, Crash, LostWrite, BitRot, Ambush]), ..usual() },
+            nemesis: Nemesis {
+                faults: faults(&[Partition, Crash, LostWrite, BitRot, Ambush]),
+                about: vec![BitRot],
+                ..usual()
+            },
             features: Some(&[]),
             focus: Focus::LostLogs,
         },
@@ -254,6 +263,7 @@ fn drawn() -> Vec<Family> {
             about: "disks stall for longer than an election timeout: leaders hand over, and nobody promises too early",
             nemesis: Nemesis {
                 faults: faults(&[Crash, LostWrite, TornWrite, SlowDisk, DiskStall, Ambush]),
+                about: vec![DiskStall],
                 clients: (2, 8),
                 ..usual()
             },
@@ -268,15 +278,16 @@ fn usual() -> Nemesis {
     Nemesis {
         nodes: vec![(3, 4), (4, 1), (5, 4), (7, 1)],
         faults: Vec::new(),
+        about: Vec::new(),
         message_kinds: 0,
         operations: Vec::new(),
-        operations_ppm: 600_000,
+        operations_ppm: 750_000,
         // Most runs go on after the faults, with a healed core.
-        heal_ppm: 875_000,
+        heal_ppm: 800_000,
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
-        clients: (2, 10),
-        quiet_ppm: 250_000,
+        clients: (2, 12),
+        quiet_ppm: 200_000,
         open_ppm: 100_000,
     }
 }

@@ -58,6 +58,25 @@ impl CampaignReport {
     }
 }
 
+/// Seeds are handed out in so many parts, none of which is larger than this.
+const PARTS: u64 = 32;
+const MOST_AT_A_TIME: u64 = 64;
+
+/// Does `make` on a thread named after the seeds that it is about. A stack that overflows ends the process, and all that is said of it
+/// is the name of the thread: the same command with those seeds names fewer, and at last one.
+fn named(seeds: &Range<u64>, make: impl Fn() + Sync) {
+    let name = match seeds.end - seeds.start {
+        1 => format!("seed {:#x}", seeds.start),
+        _ => format!("seeds {:#x}..{:#x}", seeds.start, seeds.end),
+    };
+    std::thread::scope(|threads| {
+        // Where no thread is to be had, this one does.
+        if std::thread::Builder::new().name(name).spawn_scoped(threads, &make).is_err() {
+            make();
+        }
+    });
+}
+
 impl Campaign {
     /// Makes the runs. `watch` is shown the report after each run, in the order of seeds; when it says `false`, that run
     /// is the last, whatever other threads have done by then.
@@ -72,6 +91,7 @@ impl Campaign {
         mut watch: impl FnMut(&CampaignReport) -> bool,
     ) -> Result<CampaignReport, PlanError> {
         let next_seed = AtomicU64::new(self.seeds.start);
+        let at_a_time = ((self.seeds.end - self.seeds.start.min(self.seeds.end)) / PARTS).clamp(1, MOST_AT_A_TIME);
         let is_over = AtomicBool::new(false);
         let (sender, receiver) = mpsc::sync_channel(64);
         // Threads share nothing but the counter of seeds: a run never knows which thread it is on.
@@ -81,10 +101,18 @@ impl Campaign {
                 let (next_seed, is_over, seeds) = (&next_seed, &is_over, &self.seeds);
                 threads.spawn(move || {
                     while !is_over.load(Ordering::Relaxed) {
-                        let seed = next_seed.fetch_add(1, Ordering::Relaxed);
-                        if seed >= seeds.end || sender.send((seed, run_seed(scenario, seed))).is_err() {
+                        let first = next_seed.fetch_add(at_a_time, Ordering::Relaxed);
+                        if first >= seeds.end {
                             return;
                         }
+                        let some = first..seeds.end.min(first.saturating_add(at_a_time));
+                        let make = || {
+                            some.clone().take_while(|_| !is_over.load(Ordering::Relaxed)).for_each(|seed| {
+                                // Nobody listens once there were enough.
+                                let _ = sender.send((seed, run_seed(scenario, seed)));
+                            })
+                        };
+                        named(&some, make);
                     }
                 });
             }

@@ -5,6 +5,8 @@
 //! decision more or less leaves those of other kinds and places as they were.
 
 use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rand::{Rng, SeedableRng, TryRng};
 use rand_chacha::ChaCha8Rng;
@@ -59,6 +61,31 @@ pub struct Choice {
     stream: ChaCha8Rng,
     /// How many of its upper bits a protocol's own randomness is without.
     small_by: u32,
+    /// Where what a protocol draws may be turned into something else from some event on: for those who ask what would have
+    /// come otherwise.
+    turn: Option<Turn>,
+}
+
+/// Turns all that protocols draw for themselves from now on, in one world.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Turn(Arc<AtomicU64>);
+
+impl Turn {
+    /// From now on it is something else, the same for the same `salt`, which is not 0.
+    pub(crate) fn take(&self, salt: u64) {
+        self.0.store(salt, Ordering::Relaxed);
+    }
+
+    /// What becomes of `drawn` (the finalizer of SplitMix64).
+    fn apply(&self, drawn: u64) -> u64 {
+        let salt = self.0.load(Ordering::Relaxed);
+        if salt == 0 {
+            return drawn;
+        }
+        let mixed = (drawn ^ salt.wrapping_mul(0x9E37_79B9_7F4A_7C15)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
 }
 
 /// A protocol that draws small numbers only sets its timers as short as it may, and each to another time all the same.
@@ -72,12 +99,17 @@ impl Choice {
         let mut stream = ChaCha8Rng::from_seed(key);
         let place = place.iter().fold(kind as u64, |id, part| id << 16 | u64::from(*part));
         stream.set_stream(place);
-        Self { stream, small_by: 0 }
+        Self { stream, small_by: 0, turn: None }
     }
 
     /// How far it has come: what [`at_place`](Self::at_place) goes back to.
     pub(crate) fn place(&self) -> u64 {
         self.stream.get_word_pos() as u64
+    }
+
+    /// How many numbers have been taken.
+    pub(crate) fn drawn(&self) -> u64 {
+        self.place() / 2
     }
 
     /// The same choice, to go on from `place`.
@@ -115,11 +147,14 @@ impl TryRng for Choice {
     type Error = Infallible;
 
     fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        Ok(self.stream.next_u32() >> self.small_by)
+        let drawn = self.stream.next_u32();
+        let drawn = self.turn.as_ref().map_or(drawn, |turn| turn.apply(drawn.into()) as u32);
+        Ok(drawn >> self.small_by)
     }
 
     fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        Ok(self.stream.next_u64() >> self.small_by)
+        let drawn = self.stream.next_u64();
+        Ok(self.turn.as_ref().map_or(drawn, |turn| turn.apply(drawn)) >> self.small_by)
     }
 
     fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Infallible> {
@@ -163,11 +198,11 @@ impl Choices {
         Choice::new(self.seed, Kind::Plan, [0; 3])
     }
 
-    /// A protocol's own randomness, in this incarnation of `node`.
-    pub(crate) fn jitter(self, node: NodeId, incarnation: u32) -> Choice {
+    /// A protocol's own randomness, in this incarnation of `node`; `turn`: what may be made of it.
+    pub(crate) fn jitter(self, node: NodeId, incarnation: u32, turn: Option<Turn>) -> Choice {
         let place = [node.into(), incarnation as u16, (incarnation >> 16) as u16];
         let small_by = if self.has_small_jitter { SMALL_BY } else { 0 };
-        Choice { small_by, ..Choice::new(self.seed, Kind::Jitter, place) }
+        Choice { small_by, turn, ..Choice::new(self.seed, Kind::Jitter, place) }
     }
 
     /// With what settings this incarnation of `node` starts.
@@ -211,9 +246,9 @@ mod tests {
             choices.of_link(Kind::Loss, NodeId(0), NodeId(1), 2).below(u64::MAX),
             choices.of_link(Kind::Latency, NodeId(1), NodeId(0), 2).below(u64::MAX),
             choices.of_link(Kind::Latency, NodeId(0), NodeId(1), 3).below(u64::MAX),
-            choices.jitter(NodeId(0), 0).below(u64::MAX),
-            choices.jitter(NodeId(0), 1).below(u64::MAX),
-            Choices::new(43).jitter(NodeId(0), 0).below(u64::MAX),
+            choices.jitter(NodeId(0), 0, None).below(u64::MAX),
+            choices.jitter(NodeId(0), 1, None).below(u64::MAX),
+            Choices::new(43).jitter(NodeId(0), 0, None).below(u64::MAX),
         ];
         let drawn = draws.len();
         draws.sort_unstable();

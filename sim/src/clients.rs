@@ -15,6 +15,8 @@ pub(crate) struct Client<Command> {
     repeatable: Option<Command>,
     /// How often it was asked for.
     pub(crate) attempts: u32,
+    /// How often in a row it was told that nobody leads.
+    refusals: u32,
     leader: Option<NodeId>,
     /// The first request behind all that have been answered.
     unanswered_from: u32,
@@ -29,6 +31,9 @@ const READS_ANYWHERE_PPM: u32 = 250_000;
 /// In so many of a million times a client asks again instead of giving up.
 const RETRIES_PPM: u32 = 750_000;
 
+/// Doubled so often, and no more, is the time that a client waits.
+const MOST_CAUTION: u32 = 2;
+
 impl<Command: Clone> Client<Command> {
     pub(crate) fn new(choices: Choices, number: u16) -> Self {
         Self {
@@ -37,6 +42,7 @@ impl<Command: Clone> Client<Command> {
             waiting_for: None,
             repeatable: None,
             attempts: 0,
+            refusals: 0,
             leader: None,
             unanswered_from: 0,
             choice: choices.of_client(Kind::Client, number),
@@ -112,6 +118,17 @@ impl<Command: Clone> Client<Command> {
             return NodeId(self.retry.below(u64::from(nodes)) as u8);
         }
         self.target(nodes)
+    }
+
+    /// It hears that nobody leads, or anything else.
+    pub(crate) fn is_turned_away(&mut self, by_nobody: bool) {
+        self.refusals = if by_nobody { self.refusals + 1 } else { 0 };
+    }
+
+    /// So many times longer than usual it waits before it asks again: whoever hears again and again that nobody leads asks less
+    /// often.
+    pub(crate) fn caution(&self) -> u64 {
+        1 << (self.refusals / 2).min(MOST_CAUTION)
     }
 
     /// This is who leads, as far as the client knows.

@@ -195,11 +195,8 @@ impl History {
         let op = &self.ops[places[stuck.unplaced]];
         let shown_at = op.returned.map_or(Stamp { event: 0, at_ns: 0 }, |(at, _)| at);
         let mut detail = format!(
-            "key {}: client {}'s request {}, {}, got an answer that fits no order of what clients saw\n",
-            stuck.key,
-            op.client,
-            op.number,
-            verb_words(&op.access)
+            "key {}: client {}'s request {} got an answer that fits no order of what clients saw\n",
+            stuck.key, op.client, op.number
         );
         detail += &self.order_words(&stuck, &places, SHOWN);
         Judgement::Violated(Violation::new(NAME, detail), shown_at)

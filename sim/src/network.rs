@@ -7,6 +7,9 @@ use crate::latency::LinkLatency;
 use crate::node::{MAX_NODES, NodeId, NodeSet};
 use crate::plan::Network;
 
+/// So many messages of a type on a link are its first.
+const FIRST: u64 = 8;
+
 /// All links of a cluster.
 #[derive(Clone, Debug)]
 pub(crate) struct Links {
@@ -122,10 +125,14 @@ impl Links {
     fn route_strangely(&mut self, from: NodeId, to: NodeId, message_kind: u8, counts: &mut FaultCounts) -> Arrivals {
         let is_calm = self.calm.contains(from) && self.calm.contains(to);
         let network = if is_calm { self.network.calm() } else { self.network };
-        let Network { latency_ns, loss_ppm, duplication_ppm, reordering_ppm, reordering_ns, stale_ppm, stale_ns } =
-            network;
         let latency = if is_calm { None } else { self.latencies.get(from.index() * self.nodes + to.index()).copied() };
-        let Some(link) = self.unless_lost(from, to, message_kind, loss_ppm, counts) else { return Arrivals::default() };
+        let first_ppm = network.first_ppm;
+        let Some(link) = self.unless_lost(from, to, message_kind, network.loss_ppm, counts) else {
+            return Arrivals::default();
+        };
+        let is_early = first_ppm > 0 && link.latency.drawn() < FIRST;
+        let network = if is_early { network.at_first() } else { network };
+        let Network { latency_ns, duplication_ppm, reordering_ppm, reordering_ns, stale_ppm, stale_ns, .. } = network;
         let mut travel_ns = |latencies: &mut Choice| match latency {
             None => latencies.within(latency_ns),
             Some(latency) => {

@@ -65,6 +65,14 @@ pub struct Network {
     /// How long after at most.
     #[serde(default)]
     pub stale_ns: u64,
+    /// How many of the first messages of each type on each link do, of what happens to messages at all: votes and snapshots
+    /// are few, and hardly ever among those that anything happens to.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub first_ppm: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Network {
@@ -76,6 +84,17 @@ impl Network {
     /// Whether no message arrives twice, late or stale: only once, or never.
     pub(crate) fn is_plain(&self) -> bool {
         self.duplication_ppm == 0 && self.reordering_ppm == 0 && self.stale_ppm == 0
+    }
+
+    /// The same, as it is for the first messages of a type on a link.
+    pub(crate) fn at_first(self) -> Self {
+        let more = |ppm: u32| if ppm > 0 { ppm.max(self.first_ppm) } else { 0 };
+        Self {
+            duplication_ppm: more(self.duplication_ppm),
+            reordering_ppm: more(self.reordering_ppm),
+            stale_ppm: more(self.stale_ppm),
+            ..self
+        }
     }
 
     /// The same, as it is where nothing goes wrong.
@@ -187,12 +206,13 @@ impl<Settings> Plan<Settings> {
                 return wrong(field, format!("{least} to {most} is not a range of times"));
             }
         }
-        let Network { loss_ppm, duplication_ppm, reordering_ppm, stale_ppm, .. } = self.network;
+        let Network { loss_ppm, duplication_ppm, reordering_ppm, stale_ppm, first_ppm, .. } = self.network;
         let shares = [
             ("network.loss_ppm", loss_ppm),
             ("network.duplication_ppm", duplication_ppm),
             ("network.reordering_ppm", reordering_ppm),
             ("network.stale_ppm", stale_ppm),
+            ("network.first_ppm", first_ppm),
         ];
         if let Some((field, ppm)) = shares.into_iter().find(|(_, ppm)| *ppm > 1_000_000) {
             return wrong(field, format!("{ppm} is not between 0 and 1000000"));

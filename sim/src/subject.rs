@@ -196,7 +196,7 @@ pub trait Subject: Sized {
         None
     }
 
-    /// What `message` tells a voter of who leads, for [`silence`](Self::silence) to be judged by.
+    /// What `message` tells a voter of who leads, or would, for [`silence`](Self::silence) to be judged by.
     fn says_of_leader(message: &Self::Message) -> Option<OfLeader> {
         let _ = message;
         None
@@ -277,13 +277,15 @@ pub struct Silence {
     pub outlives_restart: bool,
 }
 
-/// What a message tells a voter of who leads.
+/// What a message tells a voter of who leads, or would.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OfLeader {
     /// It is from who leads this term.
     Leads(u64),
     /// It asks for a vote in this term, on behalf of a leader that hands over.
     HandsOver(u64),
+    /// It asks for a vote in this term, since its sender holds nobody to lead.
+    Campaigns(u64),
 }
 
 /// What a node starts from, beside its disk.
@@ -444,6 +446,8 @@ pub enum Role {
     /// Answers leaders and candidates.
     #[default]
     Follower,
+    /// Asks who would vote for it, before it begins a term (dissertation §9.6).
+    PreCandidate,
     /// Asks for votes.
     Candidate,
     /// Serves clients.
@@ -530,6 +534,14 @@ pub enum Promise {
         /// The term of the election.
         term: u64,
         /// Who got the vote.
+        candidate: NodeId,
+    },
+    /// The sender would vote for `candidate` in `term`. That binds nobody, but says that nobody leads as far as the sender
+    /// knows, as a vote does.
+    WouldVote {
+        /// The term that there would be an election in.
+        term: u64,
+        /// Who asked.
         candidate: NodeId,
     },
     /// The sender's log holds what the leader of `term` has up to `index`.

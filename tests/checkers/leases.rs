@@ -1,7 +1,7 @@
 //! Whoever vouched for a leader's lease votes for nobody while it holds.
 
 use sim::NodeSet;
-use sim::checkers::leases::voted;
+use sim::checkers::leases::{outlasts, voted};
 
 use crate::verdicts::{N1, N2, N3, N4, assert_rejected};
 
@@ -24,4 +24,13 @@ fn a_vote_of_one_who_did_not_vouch_is_accepted() {
     let vouchers = NodeSet::default().with(N2).with(N3);
     voted(N4, N4, 7, N1, vouchers).expect("nobody relies on n4");
     voted(N2, N4, 7, N1, NodeSet::default()).expect("there is no lease");
+}
+
+#[test]
+fn a_lease_that_outlasts_the_silence_that_it_rests_on_is_rejected() {
+    let vouchers = NodeSet::default().with(N2).with(N3);
+    let words = &["n1's lease lasts longer than the silence of n3"];
+    assert_rejected(outlasts(N1, N3, vouchers), NAME, words);
+    outlasts(N1, N4, vouchers).expect("it does not rest on n4");
+    outlasts(N1, N3, NodeSet::default()).expect("it is over by then");
 }

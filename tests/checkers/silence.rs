@@ -1,6 +1,6 @@
 //! Who has just heard from a leader votes for nobody else.
 
-use sim::checkers::silence::Silences;
+use sim::checkers::silence::{Silences, listens};
 
 use crate::verdicts::{N1, N2, N3, assert_rejected};
 
@@ -62,4 +62,26 @@ fn a_leader_whose_term_was_never_durable_has_no_word_to_rely_on() {
     let mut silences = in_touch();
     silences.restarted(N2, Some(4));
     silences.votes(N2, N3, 6, 1_010, SILENT_NS).expect("no round of term 5 was answered");
+}
+
+#[test]
+fn who_says_that_it_would_vote_breaks_its_silence_as_by_a_vote() {
+    let words = &["n2 tells n3 that it would vote for it in term 6", "heard from the leader of term 5"];
+    assert_rejected(in_touch().would_vote(N2, N3, 6, 1_099, SILENT_NS), NAME, words);
+    in_touch().would_vote(N2, N3, 6, 1_100, SILENT_NS).expect("it has been silent for as long as it must");
+    in_touch().would_vote(N1, N3, 6, 1_000, SILENT_NS).expect("n1 has heard nobody");
+}
+
+#[test]
+fn who_takes_up_the_term_of_a_candidate_that_it_should_not_listen_to_is_rejected() {
+    assert_eq!(in_touch().broken_by(N2, 6, 1_099, SILENT_NS), Some(5));
+    assert_eq!(in_touch().broken_by(N2, 6, 1_100, SILENT_NS), None);
+    assert_eq!(in_touch().broken_by(N2, 5, 1_000, SILENT_NS), None);
+    assert_rejected(Err::<(), _>(listens(N2, N3, 6, 5)), NAME, &["n2 takes up term 6 at n3's word", "term 5"]);
+}
+
+#[test]
+fn silence_lasts_from_the_last_word_of_a_leader() {
+    assert_eq!(in_touch().lasts_until(N2, SILENT_NS), Some(1_100));
+    assert_eq!(in_touch().lasts_until(N1, SILENT_NS), None);
 }

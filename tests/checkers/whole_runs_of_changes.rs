@@ -399,7 +399,7 @@ fn one_answer(index: Option<u64>, value: Option<u64>) -> Acts {
 #[test]
 fn the_history_is_told_of_answers() {
     let read = Access { key: 7, verb: Verb::Get };
-    let words = ["key 7", "client 0's request 0", "a get", "fits no order"];
+    let words = ["key 7", "client 0's request 0", "get", "fits no order"];
     assert_failed(play_access(read, one_answer(None, Some(3))), "linearizability", &words);
     assert_failed(play_access(read, one_answer(Some(1), Some(3))), "linearizability", &words);
     assert_eq!(play_access(read, one_answer(None, None)), None);

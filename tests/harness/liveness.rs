@@ -295,6 +295,7 @@ fn nemesis(heal_ppm: u32) -> Nemesis {
         message_kinds: 0,
         nodes: vec![(5, 1)],
         faults: Vec::new(),
+        about: Vec::new(),
         operations: Vec::new(),
         operations_ppm: 0,
         heal_ppm,

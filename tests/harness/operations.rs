@@ -207,6 +207,7 @@ fn drawn(operations: &[OperationClass], seeds: u64) -> Vec<Plan<()>> {
         message_kinds: 0,
         nodes: vec![(5, 1)],
         faults: Vec::new(),
+        about: Vec::new(),
         operations: operations.to_vec(),
         operations_ppm: 500_000,
         heal_ppm: 0,

@@ -175,7 +175,8 @@ fn backwards(json: &serde_json::Value) -> String {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_its_field() {
-    let tape = tape_of_seed(1, Engine::Time);
+    let is_healed = |tape: &Tape<_>| tape.plan.heal.is_some();
+    let tape = (0..).map(|seed| tape_of_seed(seed, Engine::Time)).find(is_healed).expect("some run is healed");
     let json = tape.write::<RaftCore>();
     let refused = |json: &str| {
         let problem = Tape::read::<RaftCore>(json).expect_err("it makes no sense").to_string();
@@ -191,7 +192,7 @@ fn what_makes_no_sense_is_refused_with_its_field() {
     };
     assert!(with("\"version\": 1", "\"version\": 2").contains("version: it is 2"));
     assert!(with("\"raft-core\"", "\"paxos\"").contains("subject: it is for 'paxos'"));
-    assert!(with("\"seed\": \"0x1\"", "\"seed\": \"one\"").contains("seed: 'one'"));
+    assert!(with(&format!("\"seed\": \"{:#x}\"", tape.seed), "\"seed\": \"one\"").contains("seed: 'one'"));
     assert!(with("\"otherwise\": \"seed\"", "\"otherwise\": \"maybe\"").contains("otherwise"));
     assert!(with("\"scenario\"", "\"scenery\"").contains("scenery"));
     assert!(with("\"loss_ppm\": ", "\"loss_ppm\": 9000000").contains("network.loss_ppm"));

@@ -101,7 +101,8 @@ fn show<S: CatalogueSubject>(
 }
 
 /// How a timeline is read.
-const LEGEND: &str = "  (F follower, C candidate, L leader, each with its term; in brackets to whom it happened)\n";
+const LEGEND: &str =
+    "  (F follower, P pre-candidate, C candidate, L leader, each with its term; in brackets to whom it happened)\n";
 
 /// The shortest run that fails in the same way, where one is found.
 fn story<S: CatalogueSubject>(run: &Run<'_, S::Settings>) -> Option<String> {

@@ -116,6 +116,8 @@ impl Subject for KvstoreGo {
             return;
         }
         match (self.role, input) {
+            // Nobody asks before it campaigns.
+            (Role::PreCandidate, _) => return,
             (Role::Follower, Input::Receive { message, .. }) => self.follower_hears(message, out),
             (Role::Candidate, Input::Receive { message, .. }) => self.candidate_hears(&message, out),
             (Role::Leader, Input::Receive { message, .. }) => self.leader_hears(message, out),
@@ -208,7 +210,7 @@ impl KvstoreGo {
     /// Every turn of a role's loop waits anew.
     fn start_timer(&mut self, now_ns: u64) {
         let wait_ms = match self.role {
-            Role::Follower => self.timeout_ms + Settings::FOLLOWER_WAITS_LONGER_MS,
+            Role::Follower | Role::PreCandidate => self.timeout_ms + Settings::FOLLOWER_WAITS_LONGER_MS,
             Role::Candidate => self.timeout_ms,
             Role::Leader => self.settings.heartbeat_ms,
         };

@@ -15,7 +15,8 @@ pub(crate) fn sim_id(node: raft_core::NodeId) -> NodeId {
 /// Who asks for pre-votes claims nothing yet.
 pub(crate) fn sim_role(role: RoleName) -> Role {
     match role {
-        RoleName::Follower | RoleName::PreCandidate => Role::Follower,
+        RoleName::Follower => Role::Follower,
+        RoleName::PreCandidate => Role::PreCandidate,
         RoleName::Candidate => Role::Candidate,
         RoleName::Leader => Role::Leader,
     }

@@ -10,6 +10,9 @@ pub(crate) fn promise_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> O
         Message::RequestVoteReply(reply) => {
             reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
         }
+        Message::PreVoteReply(reply) => {
+            reply.granted.then_some(Promise::WouldVote { term: reply.term.0, candidate: to })
+        }
         Message::AppendEntriesReply(reply) => match reply.outcome {
             AppendOutcome::Accepted { match_index } => Some(Promise::Log { term: reply.term.0, index: match_index.0 }),
             AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
@@ -81,6 +84,7 @@ pub(crate) fn says_of_leader<P>(message: &Message<P>) -> Option<OfLeader> {
         Message::AppendEntries(append) => Some(OfLeader::Leads(append.term.0)),
         Message::InstallSnapshot(part) => Some(OfLeader::Leads(part.term.0)),
         Message::RequestVote(request) if request.is_transfer => Some(OfLeader::HandsOver(request.term.0)),
+        Message::RequestVote(request) => Some(OfLeader::Campaigns(request.term.0)),
         _ => None,
     }
 }

@@ -506,7 +506,9 @@ fn in_session(mut command: Command, choice: &mut Choice) -> Command {
     // Graphic characters, two of them to tell the appends of a while apart.
     let mark = u32::from(client) * 31 + number;
     command.verb = match (command.verb, choice.below(4)) {
-        (Verb::Insert(_), 0) => Verb::SetIfAbsent,
+        // What only takes effect once tells at once whether it did.
+        (Verb::Insert(_), 0 | 3) => Verb::SetIfAbsent,
+        (Verb::Update(_), 0 | 1) => Verb::Delete,
         (Verb::Insert(_), 1) => Verb::CompareAndSet(Value::of_request(earlier)),
         (Verb::Update(_) | Verb::Insert(_), 2) => {
             Verb::Append([b'!' + (mark / 94 % 94) as u8, b'!' + (mark % 94) as u8])

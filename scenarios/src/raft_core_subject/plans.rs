@@ -44,8 +44,11 @@ impl CatalogueSubject for RaftCore {
             }
             Focus::Snapshots => {
                 settings.snapshots = Some((*choice.pick(&[1, 2, 5, 20]), *choice.pick(&[0, 0, 1, 5])));
+                if choice.chance_ppm(250_000) {
+                    settings.snapshot_bytes = (1, choice.within((1, 64)), choice.within((16, 64)));
+                }
             }
-            Focus::Everything => settings.sessions = choice.chance_ppm(250_000),
+            Focus::Everything => settings.sessions = choice.chance_ppm(600_000),
             Focus::Replication | Focus::Transfers | Focus::Membership | Focus::LostLogs | Focus::SlowDisks => {}
         }
     }
@@ -89,6 +92,19 @@ impl CatalogueSubject for RaftCore {
         };
         // The healed phase has one client more.
         snapshot_catch_up_ns(plan, Settings::largest_snapshot(plan.settings.keys, clients + 1))
+    }
+
+    fn adjust(plan: &mut Plan<Settings>, choice: &mut Choice) {
+        let is_impatient = choice.chance_ppm(666_667);
+        let longest_ns = plan.network.latency_ns.1;
+        let patience_ns = choice.within((2 * longest_ns, 8 * longest_ns + plan.disk.write_ns.1));
+        // Who does not wait for long asks again while the first request is still under way.
+        if let Clients::Closed { timeout_ns, .. } = &mut plan.clients
+            && plan.settings.sessions
+            && is_impatient
+        {
+            *timeout_ns = patience_ns;
+        }
     }
 
     fn trust_clocks(settings: &mut Settings, drift_ppm: u32) {

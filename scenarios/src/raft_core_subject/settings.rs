@@ -85,14 +85,14 @@ impl Settings {
         let pre_vote = draw_nodes(choice);
         let check_quorum = draw_nodes(choice);
         let may_lease = check_quorum == everyone_or_nobody(true);
-        let chunk = *choice.pick(&[1, 7, 64, 4096]);
+        let chunk = *choice.pick(&[4, 16, 64, 4096]);
         Self {
             election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
             // Most often no more than it takes: each is events in which nothing happens.
-            heartbeat_ms: shortest_ms / *choice.pick(&[2, 2, 3, 3, 4, 8]),
+            heartbeat_ms: shortest_ms / *choice.pick(&[2, 2, 2, 3, 3, 6]),
             pre_vote,
             check_quorum,
-            lease_clock_drift_ppm: (may_lease && choice.chance_ppm(750_000)).then_some(0),
+            lease_clock_drift_ppm: (may_lease && choice.chance_ppm(900_000)).then_some(0),
             preferred: if choice.chance_ppm(750_000) {
                 NodeSet::default()
             } else {
@@ -219,7 +219,7 @@ fn flipped(nodes: NodeSet, node: NodeId) -> NodeSet {
 
 /// Never, at every entry, or now and then.
 fn draw_snapshots(choice: &mut Choice) -> Option<(u64, u64)> {
-    let every = *choice.pick(&[0, 1, 5, 20, 60]);
-    let trailing = *choice.pick(&[0, 1, 10, 50]);
+    let every = *choice.pick(&[0, 1, 2, 5, 20, 60]);
+    let trailing = *choice.pick(&[0, 0, 1, 10, 50]);
     (every > 0).then_some((every, trailing))
 }

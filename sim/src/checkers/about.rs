@@ -43,9 +43,12 @@ pub const ALL: &[About] = &[
     About { name: "acknowledged", property: "what a client was told is so: committed in real-time order, or never" },
     About {
         name: "silence",
-        property: "who has just heard from a leader votes for nobody else, even across a restart if leases rest on it",
+        property: "who has just heard from a leader votes for nobody else, nor would, nor takes up a candidate's term, even across a restart if leases rest on it",
     },
-    About { name: "leases", property: "whoever vouched for a leader's lease votes for nobody while it holds" },
+    About {
+        name: "leases",
+        property: "a lease ends before the silence that it rests on, and whoever vouched for it votes for nobody while it holds",
+    },
     About {
         name: "linearizable_reads",
         property: "who answers a read by itself leads, and has all that was committed when it came",

@@ -177,6 +177,7 @@ impl Checkers {
                 }
                 self.one_vote.given(node, term, candidate)
             }
+            Promise::WouldVote { .. } => Ok(()),
             Promise::Log { term, index } => {
                 self.views[node].acknowledgements.made(term, index);
                 Ok(())
@@ -299,7 +300,7 @@ impl Checkers {
         }
         self.check_log(node, &before, &now, subject)?;
         if let Some(membership) = now.membership {
-            let stands = is_newly_elected || now.role == Role::Candidate;
+            let stands = is_newly_elected || matches!(now.role, Role::PreCandidate | Role::Candidate);
             let is_other = before.membership != now.membership;
             if is_other {
                 self.views[node].progress_order.configured(membership);

@@ -1,5 +1,6 @@
-//! Who hears from a leader is silent towards candidates for a while (§6, at its end; dissertation §4.2.3): it does not vote,
-//! so that servers which do not hear the leader cannot depose it for those who do, and leases have something to rest on.
+//! Who hears from a leader is silent towards candidates for a while (§6, at its end; dissertation §4.2.3): it does not vote, nor
+//! say that it would, nor take up their term, so that servers which do not hear the leader cannot depose it for those who do,
+//! and leases have something to rest on.
 //!
 //! Judged from outside, by what was delivered to the voter and what it says: whatever it has forgotten meanwhile. A vote for whom
 //! the leader itself wants to lead is no breach.
@@ -60,18 +61,59 @@ impl Silences {
         local_ns: u64,
         silent_for_ns: u64,
     ) -> Result<(), Box<Violation>> {
-        let Some(Voter { heard: Some((led, heard_ns)), handed_over }) = self.voters.get(voter.index()) else {
-            return Ok(());
-        };
-        // What was heard since in the vote's own term was heard from who won.
-        let is_deposing = *led < term && *handed_over != term && candidate != voter;
-        if !is_deposing || local_ns >= heard_ns.saturating_add(silent_for_ns) {
-            return Ok(());
+        let is_own = candidate == voter;
+        match self.broken_by(voter, term, local_ns, silent_for_ns).filter(|_| !is_own) {
+            None => Ok(()),
+            Some(led) => Err(breach(voter, &format!("gives {candidate} its vote in term {term}"), led)),
         }
-        let detail = format!(
-            "{voter} gives {candidate} its vote in term {term}, and has heard from the leader of term {led} within the shortest \
-             election timeout"
-        );
-        Err(Violation::new(NAME, detail))
     }
+
+    /// As [`votes`](Self::votes), where it says that it would.
+    ///
+    /// # Errors
+    /// Where it should still be silent.
+    pub fn would_vote(
+        &self,
+        voter: NodeId,
+        candidate: NodeId,
+        term: u64,
+        local_ns: u64,
+        silent_for_ns: u64,
+    ) -> Result<(), Box<Violation>> {
+        match self.broken_by(voter, term, local_ns, silent_for_ns) {
+            None => Ok(()),
+            Some(led) => {
+                Err(breach(voter, &format!("tells {candidate} that it would vote for it in term {term}"), led))
+            }
+        }
+    }
+
+    /// The term of the leader towards which it would be a breach if `voter` listened to a candidate of `term` at `local_ns`.
+    #[must_use]
+    pub fn broken_by(&self, voter: NodeId, term: u64, local_ns: u64, silent_for_ns: u64) -> Option<u64> {
+        let Voter { heard, handed_over } = *self.voters.get(voter.index())?;
+        let (led, heard_ns) = heard?;
+        // What was heard since in the vote's own term was heard from who won.
+        let is_deposing = led < term && handed_over != term;
+        (is_deposing && local_ns < heard_ns.saturating_add(silent_for_ns)).then_some(led)
+    }
+
+    /// Until when on its own clock `voter` has to be silent towards all candidates, for the sake of whom it has heard.
+    #[must_use]
+    pub fn lasts_until(&self, voter: NodeId, silent_for_ns: u64) -> Option<u64> {
+        let (_, heard_ns) = self.voters.get(voter.index())?.heard?;
+        Some(heard_ns.saturating_add(silent_for_ns))
+    }
+}
+
+/// `voter` takes up `term` since `candidate` campaigns in it, and owes silence to the leader of term `led`.
+#[cold]
+pub fn listens(voter: NodeId, candidate: NodeId, term: u64, led: u64) -> Box<Violation> {
+    breach(voter, &format!("takes up term {term} at {candidate}'s word"), led)
+}
+
+fn breach(voter: NodeId, what: &str, led: u64) -> Box<Violation> {
+    let detail =
+        format!("{voter} {what}, and has heard from the leader of term {led} within the shortest election timeout");
+    Violation::new(NAME, detail)
 }

@@ -1,9 +1,9 @@
 //! The event after which a failure became likely.
 //!
 //! The run is repeated up to some event, and from there on its small choices are drawn again: how messages travel, what
-//! disks and clients do. What the plan has in store still comes, and so does what is under way. What a node drew for itself
-//! stays with it until it starts again. A future counts that fails the same way by the time when the run did, or an eighth
-//! later.
+//! disks and clients do, what nodes draw for themselves. What the plan has in store still comes, and so does what is under way:
+//! messages, writes and the timers that nodes have set. A future counts that fails the same way by the time when the run did,
+//! or an eighth later.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -132,6 +132,7 @@ fn future_fails<S: Subject>(
     failure: &Failure,
 ) -> Result<bool, PlanError> {
     let mut world = World::<S>::taped(plan.clone(), seed, Arc::clone(decisions))?;
+    world.may_turn();
     // Nothing of what comes before the failing event panics.
     while world.events() < event.min(failure.event.saturating_sub(1)) && world.step() {}
     if event < failure.event {

@@ -1,5 +1,6 @@
 //! What goes wrong at a time, or at a moment of the run.
 
+use super::Nemesis;
 use crate::choices::Choice;
 use crate::fault::{Aim, Fault, Moment, Shape, TimedFault, Trigger, WriteError, link, split};
 use crate::faults::FaultClass;
@@ -29,7 +30,7 @@ fn is_timed(class: FaultClass) -> bool {
 
 /// Whether the class is of those that Raft is about: servers that stop, and servers that do not hear each other, or late. Of what
 /// strikes now and then they are the most.
-fn is_main(class: FaultClass) -> bool {
+pub(super) fn is_main(class: FaultClass) -> bool {
     use FaultClass::{Clog, Crash, Isolation, LinkCut, OneWayPartition, Partition, Pause};
     matches!(class, Clog | Crash | Isolation | LinkCut | OneWayPartition | Partition | Pause)
 }
@@ -37,7 +38,13 @@ fn is_main(class: FaultClass) -> bool {
 /// So many times more often than any other of those that are on.
 const MORE_OFTEN: usize = 4;
 
-pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, duration_ns: u64) -> Vec<TimedFault> {
+pub(super) fn draw_faults(
+    choice: &mut Choice,
+    on: &[FaultClass],
+    nemesis: &Nemesis,
+    draw: &Draw,
+    duration_ns: u64,
+) -> Vec<TimedFault> {
     let mut timed: Vec<FaultClass> = on.iter().copied().filter(|class| is_timed(*class)).collect();
     let has_ambushes = on.contains(&FaultClass::Ambush);
     let mut faults = Vec::new();
@@ -48,7 +55,8 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
     if timed.is_empty() {
         return faults;
     }
-    let main: Vec<FaultClass> = timed.iter().copied().filter(|class| is_main(*class)).collect();
+    let main: Vec<FaultClass> =
+        timed.iter().copied().filter(|class| is_main(*class) || nemesis.about.contains(class)).collect();
     timed.extend(main.repeat(MORE_OFTEN));
     let tempo_ns = draw.tempo_ns;
     // Busy runs and quiet ones: the mean gap is a draw of its own. Short enough that most faults strike while the one before
@@ -67,7 +75,14 @@ pub(super) fn draw_faults(choice: &mut Choice, on: &[FaultClass], draw: &Draw, d
                 _ => is_waiting.then(|| draw.trigger(choice, class)),
             };
             faults.push(TimedFault { at_ns, trigger, fault });
-            faults.extend(draw.aftermath(choice, on, &fault).map(|fault| TimedFault { at_ns, trigger, fault }));
+            let aftermath = draw.aftermath(choice, &nemesis.faults, &fault);
+            faults.extend(aftermath.map(|fault| TimedFault { at_ns, trigger, fault }));
+            if on.contains(&FaultClass::Crash) {
+                faults.extend(draw.meanwhile(choice, has_ambushes, &TimedFault { at_ns, trigger, fault }));
+            }
+            if has_ambushes && is_main(class) {
+                faults.extend(draw.successions(choice, at_ns, fault));
+            }
         }
         at_ns += choice.within((tempo_ns / 20, longest_gap_ns));
     }
@@ -162,29 +177,68 @@ impl Draw {
             },
             _ => {
                 // Now and then it is back before a message of before has arrived.
-                let is_quick = choice.chance_ppm(500_000);
-                let down_ns = if is_quick { choice.within((0, self.latency_ns)) } else { lasts_ns / 2 };
-                Fault::Crash { nodes: some_nodes(choice, nodes), down_ns }
+                let down_ns = match choice.below(4) {
+                    0 => 0,
+                    1 => choice.within((0, self.latency_ns)),
+                    _ => lasts_ns / 2,
+                };
+                // Often enough nobody is left: then none of them hears of a leader before its own timeout.
+                let is_outage = choice.chance_ppm(125_000);
+                let some = some_nodes(choice, nodes);
+                Fault::Crash { nodes: if is_outage { all } else { some }, down_ns }
             }
         }
     }
 
     /// Servers that start again do not always hear everyone at once: for a while after it is up, nobody hears who crashed, or one
     /// other does not.
-    fn aftermath(&self, choice: &mut Choice, on: &[FaultClass], fault: &Fault) -> Option<Fault> {
+    fn aftermath(&self, choice: &mut Choice, classes: &[FaultClass], fault: &Fault) -> Option<Fault> {
         let Fault::Crash { nodes, down_ns } = *fault else { return None };
-        let shapes = [(Shape::Isolated, FaultClass::Isolation), (Shape::Link, FaultClass::LinkCut)];
-        let (shape, class) = *choice.pick(&shapes);
-        let is_drawn = choice.chance_ppm(333_333);
+        let mut shapes = vec![(Shape::Isolated, FaultClass::Isolation), (Shape::Link, FaultClass::LinkCut)];
+        shapes.retain(|(_, class)| classes.contains(class));
+        // Most often nobody hears it.
+        let place = usize::from(choice.chance_ppm(333_333));
+        let &(shape, _) = shapes.get(place % shapes.len().max(1))?;
+        let is_drawn = choice.chance_ppm(500_000);
         let after_ns = choice.within((self.tempo_ns / 4, 3 * self.tempo_ns));
         let other = NodeId(choice.below(u64::from(self.nodes)) as u8);
         let one = NodeId(nodes.0.trailing_zeros() as u8);
-        let is_possible = on.contains(&class) && nodes.len() == 1 && (shape == Shape::Isolated || one != other);
+        let is_possible = nodes.len() == 1 && (shape == Shape::Isolated || one != other);
         let deaf = match shape {
             Shape::Link => link(one, other, true),
             _ => split(nodes, NodeSet::all(self.nodes)),
         };
         (is_drawn && is_possible).then_some(Fault::Cut { shape, deaf, for_ns: down_ns + after_ns })
+    }
+
+    /// While some do not hear each other, another starts again, at once, and often as it is asked for something: who asks meets one
+    /// that has forgotten all but what is on its disk.
+    fn meanwhile(&self, choice: &mut Choice, has_ambushes: bool, cut: &TimedFault) -> Option<TimedFault> {
+        let is_cut = matches!(cut.fault, Fault::Partition { .. } | Fault::OneWayPartition { .. } | Fault::Cut { .. });
+        let is_drawn = choice.chance_ppm(333_333);
+        let later_ns = choice.within((0, cut.fault.lasts_ns()));
+        let nodes = NodeSet::default().with(NodeId(choice.below(u64::from(self.nodes)) as u8));
+        let down_ns = choice.within((0, self.latency_ns / 4));
+        let moment = Moment::Sent { kind: choice.below(u64::from(self.message_kinds.max(1))) as u8 };
+        let is_waiting = has_ambushes && self.message_kinds > 0 && choice.chance_ppm(666_667);
+        let trigger = Trigger { moment, nth: 1, after_ns: 0, aim: Aim::Peer };
+        let fault = Fault::Crash { nodes, down_ns };
+        let timed = TimedFault { at_ns: cut.at_ns + later_ns, trigger: is_waiting.then_some(trigger), fault };
+        (is_cut && is_drawn).then_some(timed)
+    }
+
+    /// What took a leader away takes away the next one too, once it leads, and sometimes the one after that: each leaves something
+    /// in its log that the others lack, and comes back at another time.
+    fn successions(&self, choice: &mut Choice, at_ns: u64, fault: Fault) -> Vec<TimedFault> {
+        let count = *choice.pick(&[0, 0, 0, 0, 1, 1, 1, 2]);
+        let one = |choice: &mut Choice, nth| {
+            let after_ns = choice.within((0, 2 * self.tempo_ns));
+            let mut fault = fault;
+            fault.set_lasts_ns(choice.within((self.tempo_ns / 2, 6 * self.tempo_ns)));
+            let trigger = Trigger { moment: Moment::LeaderElected, nth, after_ns, aim: Aim::Leader };
+            TimedFault { at_ns, trigger: Some(trigger), fault }
+        };
+        (1..=count).map(|nth| one(choice, nth)).collect()
     }
 
     /// A moment to wait for. Messages are the most telling of them: each type is as likely as any other, so that votes are
@@ -207,10 +261,12 @@ impl Draw {
         };
         let aim = *match class {
             // Those who hear of it last, and those who do not hear of it at all.
-            FaultClass::Crash | FaultClass::Pause => &[Aim::There, Aim::There, Aim::Peer, Aim::Leader, Aim::Followers],
-            _ => &[Aim::There, Aim::Peer, Aim::Leader, Aim::Leader, Aim::Named],
+            FaultClass::Crash | FaultClass::Pause => {
+                &[Aim::There, Aim::There, Aim::Peer, Aim::Peer, Aim::Leader, Aim::Followers]
+            }
+            _ => &[Aim::There, Aim::Peer, Aim::Leader, Aim::Leader, Aim::Leader, Aim::Named],
         }
-        .get(choice.below(5) as usize)
+        .get(choice.below(6) as usize)
         .unwrap_or(&Aim::There);
         Trigger { moment, nth, after_ns, aim }
     }

@@ -7,7 +7,7 @@ mod faults;
 mod operations;
 mod surroundings;
 
-use faults::{Draw, draw_faults};
+use faults::{Draw, draw_faults, is_main};
 use operations::{draw_members, draw_operations};
 use surroundings::{draw_disk, draw_drift, draw_links, draw_network};
 
@@ -32,6 +32,8 @@ pub struct Nemesis {
     pub nodes: Vec<(u8, u64)>,
     /// The classes of faults that may be on.
     pub faults: Vec<FaultClass>,
+    /// Those of them that all this is about: on in every run, and of what strikes now and then among the most frequent.
+    pub about: Vec<FaultClass>,
     /// How many types of messages the protocol has, for faults that wait for one to be sent.
     pub message_kinds: u8,
     /// The classes of operations that may be asked for.
@@ -60,6 +62,7 @@ impl Nemesis {
         Self {
             nodes: vec![(3, 2), (5, 1)],
             faults: faults.to_vec(),
+            about: Vec::new(),
             message_kinds: 1,
             operations: Vec::new(),
             operations_ppm: 0,
@@ -97,7 +100,7 @@ impl Nemesis {
         let on = self.draw_classes(choice, nodes);
         let is_on = |class| on.contains(&class);
         let duration_ns = choice.within(self.duration) * tempo_ns;
-        let network = draw_network(choice, is_on, tempo_ns);
+        let mut network = draw_network(choice, is_on, tempo_ns);
         let links = match is_on(FaultClass::UnevenLatency) {
             true => draw_links(choice, &network, nodes, tempo_ns),
             false => Vec::new(),
@@ -113,7 +116,7 @@ impl Nemesis {
             latency_ns: network.latency_ns.1,
             write_ns: disk.write_ns.1,
         };
-        let faults = draw_faults(choice, &on, &draw, duration_ns);
+        let faults = draw_faults(choice, &on, self, &draw, duration_ns);
         // Drawn last, so that a class more leaves what goes wrong as it was.
         let asked: Vec<OperationClass> =
             self.operations.iter().copied().filter(|_| choice.chance_ppm(self.operations_ppm)).collect();
@@ -137,6 +140,7 @@ impl Nemesis {
         {
             clients = Clients::Stream { every_ns: choice.within((tempo_ns / 40, tempo_ns / 4)), timeout_ns };
         }
+        network.first_ppm = *choice.pick(&[0, 150_000, 400_000, 700_000]);
         Plan {
             nodes,
             members,
@@ -157,10 +161,16 @@ impl Nemesis {
     /// Which classes are on. How many, too, is drawn: with so many of them, a coin for each would make all runs alike.
     fn draw_classes(&self, choice: &mut Choice, nodes: u8) -> Vec<FaultClass> {
         let usual_ppm = *choice.pick(&[200_000, 400_000, 500_000]);
-        // What strikes at the right moment finds most: it is on in most runs.
-        let on_ppm = |class| if class == FaultClass::Ambush { 950_000 } else { usual_ppm };
+        let on_ppm = |class| match class {
+            // What strikes at the right moment finds most: it is on in most runs.
+            FaultClass::Ambush => 950_000,
+            // What comes twice or late makes things happen, as servers do that stop or do not hear each other.
+            FaultClass::Duplication | FaultClass::Reordering | FaultClass::StaleReplay => usual_ppm * 3 / 2,
+            class if is_main(class) => usual_ppm * 3 / 2,
+            _ => usual_ppm,
+        };
         let mut on = self.faults.clone();
-        on.retain(|class| choice.chance_ppm(on_ppm(*class)));
+        on.retain(|class| choice.chance_ppm(on_ppm(*class)) || self.about.contains(class));
         on.retain(|class| class.least_nodes() <= nodes);
         on
     }
@@ -174,7 +184,7 @@ impl Nemesis {
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
-        let longest_ns = choice.within((tempo_ns / 50, tempo_ns / 2));
+        let longest_ns = choice.within((tempo_ns / 60, tempo_ns / 5));
         let longest_ns = if choice.chance_ppm(self.quiet_ppm) { 12 * longest_ns } else { longest_ns };
         Clients::Closed {
             count: choice.within(self.clients) as u16,

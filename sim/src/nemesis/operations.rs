@@ -36,7 +36,9 @@ pub(super) fn draw_operations(
             }
             OperationClass::ChangeMembership => {
                 voters = next_voters(choice, voters, nodes);
-                let learners = NodeSet(!voters.0 & choice.below(1 << nodes) as u8);
+                // Most of those who do not vote are there already, and hear of everything.
+                let some = choice.below(1 << nodes) | choice.below(1 << nodes);
+                let learners = NodeSet(!voters.0 & some as u8);
                 let operation = Operation::ChangeMembership { voters, learners };
                 // Most often nobody leads at some time, or the change before is still under way: asked for up to
                 // three times.

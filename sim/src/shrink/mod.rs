@@ -86,7 +86,14 @@ pub fn shrink_seed<S: Subject>(
         plan: scenario.plan(seed),
         decisions: Decisions::default(),
     };
-    shrink_any::<S>(tape_of(seed), how, |number| tape_of(seed.wrapping_add(number)))
+    // What fails rarely fails most often where the same goes wrong once more.
+    let plan = scenario.plan(seed);
+    let rerolled =
+        |number| Tape { seed: Choices::new(seed).rerolled(number).seed(), plan: plan.clone(), ..tape_of(seed) };
+    shrink_any::<S>(tape_of(seed), how, |number| match number % 2 {
+        0 => rerolled(number),
+        _ => tape_of(seed.wrapping_add(number.div_ceil(2))),
+    })
 }
 
 /// Shrinks the run of `tape`, or one of its plan with other small choices that fails in the same way, where that becomes
@@ -207,7 +214,33 @@ fn shrink<S: Subject>(tries: &mut Tries<'_, S>, found: Found<S::Settings>) -> Fo
             break;
         }
     }
-    times::shorter(tries, found)
+    let found = times::shorter(tries, found);
+    fewer_writes(tries, found)
+}
+
+/// How long a write takes is said only where it matters: of all others it is as it mostly is.
+fn fewer_writes<S: Subject>(tries: &mut Tries<'_, S>, mut found: Found<S::Settings>) -> Found<S::Settings> {
+    let is_write = |key: &Key| matches!(key, Key::Disk { .. });
+    let mut said: Vec<Key> = found.decisions.values.keys().copied().filter(is_write).collect();
+    let mut size = said.len();
+    while size > 0 && !tries.are_over() {
+        let mut from = 0;
+        while from < said.len() {
+            let part = from..(from + size).min(said.len());
+            let mut decisions = found.decisions.clone();
+            decisions.values.retain(|key, _| !said[part.clone()].contains(key));
+            let simpler = tries.first(vec![Candidate::new(found.plan.clone(), decisions)]);
+            match simpler.filter(|simpler| simpler.before_heal() <= found.before_heal()) {
+                Some(simpler) => {
+                    found = simpler;
+                    said.drain(part);
+                }
+                None => from += size,
+            }
+        }
+        size /= 2;
+    }
+    found
 }
 
 /// Ends the run with its failure.

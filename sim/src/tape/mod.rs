@@ -192,7 +192,7 @@ impl<Settings> Tape<Settings> {
             members: written.plan.members,
             now_ns: 0,
             settings: &written.plan.settings,
-            jitter: Choices::new(seed).jitter(NodeId(0), 0),
+            jitter: Choices::new(seed).jitter(NodeId(0), 0, None),
         };
         // A run in which no node starts would be a crash of the protocol, where the tape is what makes no sense.
         if let Err(problem) = S::start(setup, &S::Disk::default()) {

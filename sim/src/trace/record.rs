@@ -412,6 +412,7 @@ impl fmt::Display for StateChange {
         if let (Some(role), Some(term)) = (self.role, self.term) {
             let role = match role {
                 Role::Follower => "follower",
+                Role::PreCandidate => "pre-candidate",
                 Role::Candidate => "candidate",
                 Role::Leader => "LEADER",
             };

@@ -134,6 +134,7 @@ impl Lane {
         }
         let role = match self.role {
             Role::Follower => 'F',
+            Role::PreCandidate => 'P',
             Role::Candidate => 'C',
             Role::Leader => 'L',
         };

@@ -55,7 +55,7 @@ impl<'a, S: Subject> Asking<'a, S> {
         if let Some(complaints) = complaints {
             return world.hear(*complaints);
         }
-        if world.responses.is_empty() { Ok(()) } else { world.send_responses(node) }
+        if world.responses.is_empty() { Ok(()) } else { world.send_responses(node, subject) }
     }
 
     #[cold]
@@ -176,6 +176,7 @@ impl<S: Subject> World<S> {
                     self.checkers.promised(node, promise, entry, &self.disks[node])?;
                 }
                 Promise::Vote { term, candidate } => self.judge_vote(node, term, candidate)?,
+                Promise::WouldVote { term, candidate } => self.judge_silence(node, candidate, term, false)?,
             }
         }
         self.promises.clear();
@@ -185,7 +186,7 @@ impl<S: Subject> World<S> {
     /// `node` gives `candidate` its vote in `term`.
     #[cold]
     fn judge_vote(&mut self, node: NodeId, term: u64, candidate: NodeId) -> Result<(), Box<Violation>> {
-        self.judge_silence(node, candidate, term)?;
+        self.judge_silence(node, candidate, term, true)?;
         self.checkers.promised(node, Promise::Vote { term, candidate }, None, &self.disks[node])?;
         // The subject that is being stepped is not among them.
         for (leader, other) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {

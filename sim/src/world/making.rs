@@ -12,7 +12,7 @@ use super::{MOST_EVENTS_AT_ONCE, World};
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
 use crate::checkers::silence::Silences;
-use crate::choices::{Choices, Kind};
+use crate::choices::{Choices, Kind, Turn};
 use crate::clients::Client;
 use crate::clock::Clock;
 use crate::faults::{FaultClass, FaultCounts};
@@ -104,6 +104,7 @@ impl<S: Subject> World<S> {
             ambushes: Ambushes::default(),
             slowed_by_ns: 0,
             is_explored: false,
+            turn: None,
             atlas: Atlas::default(),
             promises: Vec::new(),
             durable_at_once: VecDeque::new(),
@@ -153,9 +154,16 @@ impl<S: Subject> World<S> {
         }
     }
 
-    /// Draws anew whatever is still to be drawn: what is under way stays, and what a node drew for itself, until it starts
-    /// again.
+    /// What nodes draw for themselves can be drawn anew too, from the event on at which that [is asked for](Self::reroll).
+    pub(crate) fn may_turn(&mut self) {
+        self.turn = Some(Turn::default());
+    }
+
+    /// Draws anew whatever is still to be drawn: what is under way stays, and the timers that nodes have set.
     pub(crate) fn reroll(&mut self, salt: u64) {
+        if let Some(turn) = &self.turn {
+            turn.take(salt);
+        }
         self.choices = self.choices.rerolled(salt);
         let choices = self.choices;
         self.links.reroll(choices);

@@ -38,7 +38,7 @@ use taping::Taping;
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
 use crate::checkers::silence::Silences;
-use crate::choices::Choices;
+use crate::choices::{Choices, Turn};
 use crate::clients::Client;
 use crate::clock::Clock;
 use crate::failure::{Failure, FailureKind, Violation};
@@ -98,6 +98,8 @@ pub struct World<S: Subject> {
     by_priority: Option<Box<ByPriority<S>>>,
     /// What is sent waits to be chosen, and does not travel.
     is_explored: bool,
+    /// Where futures are tried out: what turns all that nodes draw for themselves.
+    turn: Option<Turn>,
     /// The faults of the plan, each as it strikes.
     faults: Vec<Fault>,
     ambushes: Ambushes,
@@ -321,7 +323,7 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         // Looked at where it lies, and then moved once.
-        self.note_word_of_leader(to, &letter);
+        let courted = self.note_word_of_leader(to, &letter);
         self.deliveries += 1;
         if let Some(taping) = &mut self.taping {
             taping.delivered(self.now_ns, to, letter.place());
@@ -329,10 +331,10 @@ impl<S: Subject> World<S> {
         if self.trace.is_recording() {
             self.note_delivery(from, to, source, &letter);
         }
-        match self.mail.take(letter) {
-            Some(message) => self.step_node(to, Input::Receive { from, message }),
-            None => Ok(()),
+        if let Some(message) = self.mail.take(letter) {
+            self.step_node(to, Input::Receive { from, message })?;
         }
+        courted.map_or(Ok(()), |courted| self.judge_courtship(to, from, courted))
     }
 
     #[cold]

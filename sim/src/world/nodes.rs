@@ -88,7 +88,7 @@ impl<S: Subject> World<S> {
             members: self.plan.members,
             now_ns: self.clocks[node].local_ns(self.now_ns),
             settings: host.settings.as_deref().unwrap_or(&self.plan.settings),
-            jitter: self.choices.jitter(node, host.incarnation),
+            jitter: self.choices.jitter(node, host.incarnation, self.turn.clone()),
         };
         match S::start(setup, &self.disks[node]) {
             Ok(subject) => {

@@ -174,7 +174,7 @@ impl<S: Subject> World<S> {
 
     /// Sends what a node has answered on its way, after the checkers have seen the node.
     #[inline(never)]
-    pub(super) fn send_responses(&mut self, node: NodeId) -> Result<(), Box<Violation>> {
+    pub(super) fn send_responses(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
         let mut responses = std::mem::take(&mut self.responses);
         for (id, response) in responses.drain(..) {
             // Judged where it is said: whether and when the client hears of it changes nothing.
@@ -190,6 +190,7 @@ impl<S: Subject> World<S> {
                 }
             }
             if self.history.is_read(id) {
+                self.judge_lease(node, subject)?;
                 self.checkers.read_ended(id);
             }
             let is_remote = !matches!(self.plan.clients, Clients::Open { .. }) || self.is_probe(id.client);
@@ -227,6 +228,7 @@ impl<S: Subject> World<S> {
         if is_stream {
             return client.hears_in_stream(number, leader);
         }
+        client.is_turned_away(matches!(response, Response::NotLeader { leader: None } | Response::NoEffect));
         // Refused this time, and perhaps not before.
         if !matches!(response, Response::Done { .. }) && client.is_in_doubt(id, asks_again) {
             client.hears_of(leader);
@@ -247,7 +249,10 @@ impl<S: Subject> World<S> {
     /// How long a client thinks before it asks again: nothing that decides what it asks for next.
     fn patience_ns(&mut self, client: u16) -> u64 {
         match self.plan.clients {
-            Clients::Closed { think_ns, .. } => self.clients[usize::from(client)].retry.within(think_ns),
+            Clients::Closed { think_ns, .. } => {
+                let client = &mut self.clients[usize::from(client)];
+                client.retry.within(think_ns) * client.caution()
+            }
             Clients::Stream { every_ns, .. } | Clients::Open { every_ns } => every_ns,
         }
     }
@@ -295,7 +300,8 @@ impl<S: Subject> World<S> {
         } else if let Clients::Closed { think_ns, .. } = self.plan.clients
             && !self.has_taped_requests()
         {
-            let think_ns = self.clients[usize::from(client)].choice.within(think_ns);
+            let state = &mut self.clients[usize::from(client)];
+            let think_ns = state.choice.within(think_ns) * state.caution();
             self.trace.leads_to(Source::Client(client));
             self.queue.push(self.now_ns + think_ns, Event::ClientWakes { client });
         }

@@ -1,23 +1,61 @@
-//! Who hears from a leader, and so owes it silence.
+//! Who hears from a leader, and so owes it silence; and whose lease rests on that.
 
 use super::World;
 use super::mail::Letter;
+use crate::checkers::{leases, silence};
 use crate::failure::Violation;
 use crate::node::NodeId;
-use crate::subject::{OfLeader, Subject};
+use crate::subject::{OfLeader, Role, Subject};
+
+/// A candidate of a later term that a node should not listen to, and to the leader of which term it owes that.
+#[derive(Clone, Copy)]
+pub(super) struct Courted {
+    term: u64,
+    led: u64,
+}
 
 impl<S: Subject> World<S> {
     /// The message of `letter` arrives at `node`.
     #[inline]
-    pub(super) fn note_word_of_leader(&mut self, node: NodeId, letter: &Letter) {
-        let Some(silences) = &mut self.silences else { return };
-        match self.mail.read(letter).and_then(S::says_of_leader) {
-            Some(OfLeader::Leads(term)) if term >= self.checkers.seen(node).term_and_vote.term => {
-                silences.heard(node, term, self.clocks[node].local_ns(self.now_ns));
+    pub(super) fn note_word_of_leader(&mut self, node: NodeId, letter: &Letter) -> Option<Courted> {
+        let silences = self.silences.as_mut()?;
+        match self.mail.read(letter).and_then(S::says_of_leader)? {
+            OfLeader::Leads(term) => {
+                if term >= self.checkers.seen(node).term_and_vote.term {
+                    silences.heard(node, term, self.clocks[node].local_ns(self.now_ns));
+                }
+                None
             }
-            Some(OfLeader::HandsOver(term)) => silences.asked_on_behalf(node, term),
-            _ => {}
+            OfLeader::HandsOver(term) => {
+                silences.asked_on_behalf(node, term);
+                None
+            }
+            OfLeader::Campaigns(term) => self.courted(node, term),
         }
+    }
+
+    #[cold]
+    fn courted(&self, node: NodeId, term: u64) -> Option<Courted> {
+        let silent_for_ns = self.silent_for_ns(node)?;
+        if term <= self.checkers.seen(node).term_and_vote.term {
+            return None;
+        }
+        let now_ns = self.clocks[node].local_ns(self.now_ns);
+        let led = self.silences.as_ref()?.broken_by(node, term, now_ns, silent_for_ns)?;
+        Some(Courted { term, led })
+    }
+
+    /// `node` has taken in what `candidate` asks, and should not have listened.
+    #[cold]
+    pub(super) fn judge_courtship(
+        &self,
+        node: NodeId,
+        candidate: NodeId,
+        courted: Courted,
+    ) -> Result<(), Box<Violation>> {
+        let Courted { term, led } = courted;
+        let has_listened = self.checkers.seen(node).term_and_vote.term == term;
+        if has_listened { Err(silence::listens(node, candidate, term, led)) } else { Ok(()) }
     }
 
     /// `node` has started again.
@@ -29,10 +67,41 @@ impl<S: Subject> World<S> {
         }
     }
 
-    /// `node` gives `candidate` its vote in `term`.
-    pub(super) fn judge_silence(&self, node: NodeId, candidate: NodeId, term: u64) -> Result<(), Box<Violation>> {
+    /// `node` gives `candidate` its vote in `term`, or says that it would.
+    pub(super) fn judge_silence(
+        &self,
+        node: NodeId,
+        candidate: NodeId,
+        term: u64,
+        is_vote: bool,
+    ) -> Result<(), Box<Violation>> {
+        let (Some(silences), Some(silent_for_ns)) = (&self.silences, self.silent_for_ns(node)) else { return Ok(()) };
+        let now_ns = self.clocks[node].local_ns(self.now_ns);
+        match is_vote {
+            true => silences.votes(node, candidate, term, now_ns, silent_for_ns),
+            false => silences.would_vote(node, candidate, term, now_ns, silent_for_ns),
+        }
+    }
+
+    /// `leader` answers a read: whatever lease it holds must end before the silence that it rests on, by anybody's clock.
+    #[cold]
+    pub(super) fn judge_lease(&self, leader: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        let Some(silences) = &self.silences else { return Ok(()) };
+        if self.checkers.seen(leader).role != Role::Leader {
+            return Ok(());
+        }
+        let lasting = |world_ns| subject.lease_vouchers(self.clocks[leader].local_ns(world_ns));
+        for voter in self.members(lasting(self.now_ns)).filter(|voter| *voter != leader) {
+            let Some(silent_for_ns) = self.silent_for_ns(voter) else { continue };
+            let Some(until_ns) = silences.lasts_until(voter, silent_for_ns) else { continue };
+            let over_ns = self.clocks[voter].world_ns(until_ns).max(self.now_ns);
+            leases::outlasts(leader, voter, lasting(over_ns))?;
+        }
+        Ok(())
+    }
+
+    fn silent_for_ns(&self, node: NodeId) -> Option<u64> {
         let settings = self.hosts[node].settings.as_deref().unwrap_or(&self.plan.settings);
-        let (Some(silences), Some(silence)) = (&self.silences, S::silence(settings, node)) else { return Ok(()) };
-        silences.votes(node, candidate, term, self.clocks[node].local_ns(self.now_ns), silence.for_ns)
+        S::silence(settings, node).map(|silence| silence.for_ns)
     }
 }

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::super::VERSION;
 use super::super::numbers::grouped;
 use super::trial::{Outcome, Trial};
-use super::workshop::NoProgram;
 use super::zoo::{Bug, Cost};
 use super::{Scored, Verdict};
 
@@ -59,6 +58,9 @@ struct Row {
     shrink_seconds: Option<u64>,
     seconds: u64,
     problem: Option<String>,
+    /// The patch does not apply, or what comes of it does not build: nothing was tried.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    is_no_program: bool,
 }
 
 impl Row {
@@ -78,12 +80,7 @@ impl Row {
         let outcome = match verdict {
             Verdict::Tried(outcome) => outcome,
             Verdict::NoAnswer(why) => return Self { problem: Some(why.clone()), ..row },
-            Verdict::NoProgram(NoProgram::DoesNotApply(why)) => {
-                return Self { problem: Some(format!("the patch does not apply: {}", why.trim())), ..row };
-            }
-            Verdict::NoProgram(NoProgram::DoesNotBuild(why)) => {
-                return Self { problem: Some(format!("does not build: {}", why.trim())), ..row };
-            }
+            Verdict::NoProgram(why) => return Self { is_no_program: true, problem: Some(why.in_a_line()), ..row },
         };
         let checkers = outcome.checkers().into_iter().map(|(checker, count)| (checker.to_owned(), count));
         let checkers: Vec<_> = checkers.collect();
@@ -145,8 +142,15 @@ impl Document {
     fn verdict(&self) -> String {
         let late: Vec<&str> =
             self.bugs.iter().filter(|row| row.detected && !row.is_on_target()).map(|row| row.name.as_str()).collect();
-        let missed: Vec<&str> = self.bugs.iter().filter(|row| !row.detected).map(|row| row.name.as_str()).collect();
+        let named = |is_meant: fn(&&Row) -> bool| {
+            self.bugs.iter().filter(is_meant).map(|row| row.name.as_str()).collect::<Vec<&str>>()
+        };
+        let missed = named(|row| !row.detected && !row.is_no_program);
+        let no_programs = named(|row| row.is_no_program);
         let mut text = format!("{} of {} bugs found", self.found(), self.bugs.len());
+        if !no_programs.is_empty() {
+            let _ = write!(text, "; NO PROGRAM, the patch does not apply or build: {}", no_programs.join(", "));
+        }
         if !missed.is_empty() {
             let _ = write!(text, "; missed: {}", missed.join(", "));
         }
@@ -195,7 +199,11 @@ impl Document {
             [
                 row.name.split_once('-').map_or(row.name.as_str(), |(id, _)| id).to_owned(),
                 row.cost.clone().unwrap_or_else(|| "-".to_owned()),
-                if row.detected { percent(row.share_per_100_000) } else { "NOT FOUND".to_owned() },
+                match (row.detected, row.is_no_program) {
+                    (true, _) => percent(row.share_per_100_000),
+                    (false, true) => "NO PROGRAM".to_owned(),
+                    (false, false) => "NOT FOUND".to_owned(),
+                },
                 if row.detected && !row.is_on_target() { format!("{median} (late)") } else { median },
                 number(row.p95_events),
                 row.checker.clone().unwrap_or_else(|| "-".to_owned()),
@@ -287,7 +295,9 @@ pub(super) fn fallen(before: &Document, now: &Document) -> Vec<Fallen> {
     for row in &now.bugs {
         let Some(old) = before.bugs.iter().find(|old| old.name == row.name && old.detected) else { continue };
         let is_noticed = |checker: &String| row.checkers.iter().any(|(name, _)| name == checker);
-        let how = if !row.detected {
+        let how = if row.is_no_program {
+            "is no program any more".to_owned()
+        } else if !row.detected {
             "is no more found".to_owned()
         } else if row.share_per_100_000 * 3 < old.share_per_100_000 {
             let (now, before) = (percent(row.share_per_100_000), percent(old.share_per_100_000));
@@ -333,6 +343,18 @@ mod tests {
     fn a_bug_that_was_not_looked_for_before_cannot_fall() {
         let before = document(&[], 0);
         assert_eq!(fallen(&before, &document(&[], 0)), []);
+    }
+
+    #[test]
+    fn a_patch_that_does_not_build_is_named_and_no_success() {
+        let (before, mut document) = (document(&[("one_vote", 5)], 6_000), document(&[], 0));
+        document.bugs[0].is_no_program = true;
+        assert!(!document.is_all_found());
+        let expected = "0 of 1 bugs found; NO PROGRAM, the patch does not apply or build: E1-x. Without any bug: 0 of 10 runs \
+                        failed (100 events)";
+        assert_eq!(document.verdict(), expected);
+        assert_eq!(document.table()[1][2], "NO PROGRAM");
+        assert_eq!(fallen(&before, &document)[0].how, "is no program any more");
     }
 
     #[test]

@@ -25,6 +25,19 @@ pub(super) enum NoProgram {
     DoesNotBuild(String),
 }
 
+impl NoProgram {
+    /// What is wrong, and the first complaint of whoever noticed.
+    pub(super) fn in_a_line(&self) -> String {
+        let (what, complaint) = match self {
+            Self::DoesNotApply(complaint) => ("the patch does not apply", complaint),
+            Self::DoesNotBuild(complaint) => ("failed to build", complaint),
+        };
+        let is_error = |line: &&str| line.starts_with("error");
+        let line = complaint.lines().find(is_error).or_else(|| complaint.trim().lines().next()).unwrap_or_default();
+        format!("{what}: {line}")
+    }
+}
+
 impl Workshop {
     /// A workshop for the project in `source`, within its target folder. A copy that is there already is brought up to
     /// date, file by file, so that what did not change is not built anew.
@@ -126,4 +139,18 @@ fn mirror(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_a_compiler_says_the_first_error_is_told() {
+        let complaint = "warning: unused\n\nerror[E0308]: mismatched types\n --> raft-core/src/log.rs:3:4\n".to_owned();
+        let line = NoProgram::DoesNotBuild(complaint).in_a_line();
+        assert_eq!(line, "failed to build: error[E0308]: mismatched types");
+        let line = NoProgram::DoesNotApply("error: patch failed: raft-core/src/log.rs:3\n".to_owned()).in_a_line();
+        assert_eq!(line, "the patch does not apply: error: patch failed: raft-core/src/log.rs:3");
+    }
 }
