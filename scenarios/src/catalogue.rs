@@ -286,7 +286,7 @@ fn usual() -> Nemesis {
         heal_ppm: 800_000,
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
-        clients: (2, 12),
+        clients: (2, 11),
         quiet_ppm: 200_000,
         open_ppm: 100_000,
     }

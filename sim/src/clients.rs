@@ -32,7 +32,7 @@ const READS_ANYWHERE_PPM: u32 = 250_000;
 const RETRIES_PPM: u32 = 750_000;
 
 /// Doubled so often, and no more, is the time that a client waits.
-const MOST_CAUTION: u32 = 2;
+const MOST_CAUTION: u32 = 3;
 
 impl<Command: Clone> Client<Command> {
     pub(crate) fn new(choices: Choices, number: u16) -> Self {

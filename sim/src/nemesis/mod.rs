@@ -184,7 +184,7 @@ impl Nemesis {
     }
 
     fn draw_clients(&self, choice: &mut Choice, tempo_ns: u64) -> Clients {
-        let longest_ns = choice.within((tempo_ns / 60, tempo_ns / 5));
+        let longest_ns = choice.within((tempo_ns / 60, tempo_ns / 4));
         let longest_ns = if choice.chance_ppm(self.quiet_ppm) { 12 * longest_ns } else { longest_ns };
         Clients::Closed {
             count: choice.within(self.clients) as u16,
