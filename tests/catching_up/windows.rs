@@ -258,3 +258,12 @@ fn a_refusal_from_before_the_follower_was_unreachable_changes_nothing() {
     assert_eq!(leader.receive(2, conflict_in(0, 0, 1, 3, at(1, 1))).0, []);
     assert_eq!((in_flight(&leader).0, leader.progress_of(2)), (3, (2, 6)));
 }
+
+#[test]
+fn one_allocation_serves_the_disk_and_every_follower() {
+    let mut leader = node().of(5).steady_leader();
+    let effects = leader.propose(7);
+    let [write] = effects.writes()[..] else { panic!("{effects:?}") };
+    let written = write.log.as_ref().map(|log| log.entries.as_ptr()).expect("an entry is written");
+    assert!((2..=5).all(|follower| effects.appends_to(follower)[0].entries.as_ptr() == written));
+}
