@@ -153,6 +153,42 @@ fn one_of_the_core_would_be_elected_by_the_others() {
     assert!(cores_without_n5(&states) > 5);
 }
 
+/// n2 and n5 are voters of {n2 n3 n5}, and n3 has not heard that it is no more {n1 n3 n4}.
+fn a_rival_goes_by_what_was_before() -> Vec<State> {
+    let now = Membership { voters: NodeSet(0b10110), outgoing: NodeSet::default(), learners: NodeSet(0b01001) };
+    let before = Membership { voters: NodeSet(0b01101), ..Membership::default() };
+    vec![(now, vec![1, 1]), (now, vec![1, 1, 2]), (before, vec![1]), (now, vec![1, 1]), (now, vec![1, 1, 2])]
+}
+
+#[test]
+fn nobody_of_the_core_needs_the_vote_of_a_rival_that_it_never_hears_of() {
+    let cores_with_one = |states: &[State]| {
+        let core = |seed| core_of(states.to_vec(), &[Outside::Down], seed).0;
+        (0..40).filter(|seed| !core(*seed).contains(NodeId(1)) || !core(*seed).contains(NodeId(4))).count()
+    };
+    let mut states = a_rival_goes_by_what_was_before();
+    assert_eq!(cores_with_one(&states), 0);
+    // Once it knows, its vote is as good as any.
+    states[2] = states[0].clone();
+    assert!(cores_with_one(&states) > 5);
+}
+
+/// n3 goes by {n3} on the way from all three. What it sent of that could arrive, and then the others would be no quorum.
+#[test]
+fn nobody_is_deaf_by_whose_configuration_the_core_is_no_quorum() {
+    let three = Membership::of_all(3);
+    let joint = Membership { voters: NodeSet(0b100), outgoing: three.voters, learners: NodeSet::default() };
+    let mut states = vec![(three, vec![1]); 3];
+    let fates = |states: &[State], fate: &str| {
+        let words = |seed| core_of(states.to_vec(), &[Outside::Deaf], seed).1;
+        (0..40).filter(|seed| words(*seed).contains(fate)).count()
+    };
+    assert!(fates(&states, "n3 Deaf") > 3);
+    states[2].0 = joint;
+    assert_eq!(fates(&states, "n3 Deaf"), 0);
+    assert!(fates(&states, "n3 Down") > 3);
+}
+
 #[test]
 fn a_core_that_stands_still_is_reported_without_excuse_where_it_could_have_elected_someone() {
     for seed in 0..10 {

@@ -19,6 +19,8 @@ pub(crate) enum Flaw {
     RefusesReads,
     /// Whoever leads refuses to write, once it has written something since.
     RefusesSecondWrite,
+    /// Whoever leads refuses to write once, after it has written something since.
+    RefusesOneWrite,
     /// Whoever was asked by an operator for anything waits for it to be done for ever, and with it all clients.
     IgnoresClientsOnceAsked,
     /// One server takes no entries any more.
@@ -30,13 +32,14 @@ pub(crate) enum Flaw {
 }
 
 impl Flaw {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Sound,
         Self::Sleeps,
         Self::IgnoresClients,
         Self::IgnoresClientsOfFollowers,
         Self::RefusesReads,
         Self::RefusesSecondWrite,
+        Self::RefusesOneWrite,
         Self::IgnoresClientsOnceAsked,
         Self::IgnoresEntries,
         Self::IgnoresLeaders,
@@ -57,6 +60,7 @@ pub(crate) struct Flawed {
     now_ns: u64,
     was_asked: bool,
     has_written: bool,
+    has_refused: bool,
 }
 
 impl Flawed {
@@ -94,6 +98,9 @@ impl Flawed {
         let is_read = RaftCore::access(command).is_some_and(|access| access.is_read());
         let has_written = self.has_written;
         self.has_written |= !is_read && self.now_ns >= self.since_ns && self.raft.is_leader();
+        if self.has(Flaw::RefusesOneWrite) && self.raft.is_leader() && !is_read && has_written {
+            return !std::mem::replace(&mut self.has_refused, true);
+        }
         self.raft.is_leader()
             && (is_read && self.has(Flaw::RefusesReads)
                 || !is_read && has_written && self.has(Flaw::RefusesSecondWrite))
@@ -117,7 +124,16 @@ impl Subject for Flawed {
         let (settings, flaw, since_ns) = settings;
         let flaw = *Flaw::ALL.iter().find(|known| **known as u8 == *flaw).ok_or("no such flaw")?;
         let raft = RaftCore::start(Setup { node, nodes, members, now_ns, settings, jitter }, disk)?;
-        Ok(Self { raft, node, flaw, since_ns: *since_ns, now_ns, was_asked: false, has_written: false })
+        Ok(Self {
+            raft,
+            node,
+            flaw,
+            since_ns: *since_ns,
+            now_ns,
+            was_asked: false,
+            has_written: false,
+            has_refused: false,
+        })
     }
 
     fn step(&mut self, now_ns: u64, input: Input<Self>, out: &mut impl Outputs<Self>) {

@@ -138,6 +138,14 @@ fn a_core_whose_leader_refuses_to_write_once_it_has_settled_fails() {
     assert_no_liveness(Flaw::RefusesSecondWrite, &[], "leads the settled core, and refused");
 }
 
+/// It may be too busy just then, as where a learner has just become a voter.
+#[test]
+fn a_core_whose_leader_refuses_to_write_once_is_asked_again() {
+    for seed in 0..5 {
+        assert_eq!(end_of(Flaw::RefusesOneWrite, Vec::new(), seed), None);
+    }
+}
+
 #[test]
 fn a_core_of_which_one_node_stays_behind_fails() {
     assert_no_liveness(Flaw::IgnoresEntries, &[bad_down()], &format!("{BAD} has committed up to"));

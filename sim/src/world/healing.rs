@@ -121,12 +121,17 @@ impl<S: Subject> World<S> {
             let current = self.memberships_to_come(NodeSet::all(self.plan.nodes));
             let has_vote = current.iter().any(|membership| membership.is_voter(node));
             let mut choice = self.choices.of_node(Kind::HealOutside, node);
+            // What it goes by may reach the core by what it sent.
+            let is_foreign = self
+                .own_memberships(NodeSet::default().with(node))
+                .iter()
+                .any(|membership| !membership.is_quorum(core));
             let is_learner = current.iter().any(|membership| membership.is_learner(node));
             let may_be = |fate: &Outside| match fate {
                 // What has a vote is missed where it is needed, and what goes on may be needed.
-                Outside::Connected => !has_vote,
+                Outside::Connected => !has_vote && !is_foreign,
                 // What it said before it went deaf could still make it a voter, and the core no quorum.
-                Outside::Deaf => !is_learner,
+                Outside::Deaf => !is_learner && !is_foreign,
                 Outside::Down | Outside::Paused | Outside::CutOff | Outside::Mute => true,
             };
             let fates: Vec<Outside> = heal.outside.iter().copied().filter(may_be).collect();

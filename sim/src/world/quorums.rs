@@ -66,6 +66,10 @@ impl<S: Subject> World<S> {
     /// Whether one of `core` would be elected by the others, by the rules of the paper: it has a vote, and those whose logs
     /// are no later than its own (§5.4.1) are a quorum of what it goes by.
     ///
+    /// Votes of rivals are not counted on: of voters by a configuration that does not name the candidate. They do not ask it, so that it
+    /// hears of their terms only when they refuse it, and where they campaign without asking first, and their clocks run faster, it
+    /// may stay one term behind them for ever.
+    ///
     /// A quorum of whatever they go by is not enough for that. Who has the latest log may have no vote by it, as a learner that
     /// was sent an entry which its leader then lost, since that is sent before it is durable; it refuses all who have one, and the
     /// one that could do without it may be outside the core.
@@ -73,7 +77,11 @@ impl<S: Subject> World<S> {
         self.members(core).any(|candidate| {
             let membership = self.membership_of(candidate);
             let last = self.last_position(candidate);
-            let would_vote = self.members(core).filter(|voter| self.last_position(*voter) <= last);
+            let is_rival = |voter: NodeId| {
+                let own = self.membership_of(voter);
+                own.is_voter(voter) && !own.is_voter(candidate)
+            };
+            let would_vote = self.members(core).filter(|voter| self.last_position(*voter) <= last && !is_rival(*voter));
             membership.is_voter(candidate) && membership.is_quorum(would_vote.fold(NodeSet::default(), NodeSet::with))
         })
     }
@@ -86,9 +94,14 @@ impl<S: Subject> World<S> {
 
     /// Whether `core` is a quorum of whatever its own nodes decide by, now and once they have applied what they have.
     pub(super) fn decides_alone(&self, core: NodeSet) -> bool {
-        let mut current = self.checkers.current_memberships(core);
-        current.extend(self.coming_memberships(core));
-        current.iter().all(|membership| membership.is_quorum(core))
+        self.own_memberships(core).iter().all(|membership| membership.is_quorum(core))
+    }
+
+    /// What `nodes` decide by, now and once they have applied what they have.
+    pub(super) fn own_memberships(&self, nodes: NodeSet) -> Vec<Membership> {
+        let mut memberships = self.checkers.current_memberships(nodes);
+        memberships.extend(self.coming_memberships(nodes));
+        memberships
     }
 
     /// What `nodes` will go by once they have applied what is in their logs.

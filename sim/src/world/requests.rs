@@ -187,6 +187,7 @@ impl<S: Subject> World<S> {
                 Response::NotLeader { .. } | Response::NoEffect => {
                     self.checkers.refused(id)?;
                     self.history.refused(id);
+                    self.core_refuses(id);
                 }
             }
             if self.history.is_read(id) {

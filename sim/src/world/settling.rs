@@ -134,6 +134,18 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// A node refuses what it was asked for. A leader may be too busy to write, as in the middle of a change of members that began
+    /// since, and is asked again as long as there is time for an answer.
+    pub(super) fn core_refuses(&mut self, id: RequestId) {
+        let Some(healing) = &mut self.healing else { return };
+        let (tempo_ns, owed) = (healing.tempo_ns, &mut healing.owed);
+        let Some(place) = owed.iter().position(|owed| owed.id == id && owed.wanted != Wanted::Anything) else { return };
+        if self.now_ns + 3 * tempo_ns < self.ends_ns {
+            let Owed { node, wanted, .. } = owed.swap_remove(place);
+            self.ask_settled(node, tempo_ns, wanted);
+        }
+    }
+
     /// Who has not answered, although the core stayed as it was.
     fn unanswered(&self) -> Option<String> {
         let owed = self.healing.as_ref().map_or(&[][..], |healing| &healing.owed);
