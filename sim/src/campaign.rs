@@ -110,7 +110,7 @@ impl Campaign {
                             some.clone().take_while(|_| !is_over.load(Ordering::Relaxed)).for_each(|seed| {
                                 // Nobody listens once there were enough.
                                 let _ = sender.send((seed, run_seed(scenario, seed)));
-                            })
+                            });
                         };
                         named(&some, make);
                     }
