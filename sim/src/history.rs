@@ -336,7 +336,7 @@ mod tests {
         history.done(TWO, at(9), Some(Outcome::Found(None))).expect("it is the first answer");
         let Judgement::Violated(violation, shown_at) = history.judge() else { panic!("passed") };
         assert_eq!((violation.checker, shown_at), (NAME, at(9)));
-        assert!(violation.detail.starts_with("key 7: client 2's request 3, a get, got"), "{}", violation.detail);
+        assert!(violation.detail.starts_with("key 7: client 2's request 3 got"), "{}", violation.detail);
         assert!(violation.detail.contains("client 1 #0 [1, 2] put <1-0> ─▶ done"), "{}", violation.detail);
         assert!(history.explanation().is_some_and(|words| words.contains("✗ client 2 #3 [3, 9] get ─▶ nothing")));
     }

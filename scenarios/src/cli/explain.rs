@@ -208,6 +208,8 @@ fn turns(turns: &Turns, failure: &Failure, records: &[Record]) -> String {
     };
     match likely.event {
         0 => text += "  It was likely from the start.\n",
+        // Where nodes start, they set their first timers.
+        1 => text += &format!("  Likely:  with how the nodes had set their first timers, {}\n", place(likely)),
         _ => text += &format!("  Likely:  {}\n", place(likely)),
     }
     if certain.event == failure.event {
