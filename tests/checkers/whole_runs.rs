@@ -90,6 +90,21 @@ fn election_safety_is_told_of_votes() {
     assert_eq!(refused_by(vec![(N1, Votes(4, Some(N1))), (N1, Shows(shows(4).leads()))]), "election_safety");
 }
 
+/// n2's disk went from an earlier term to term 5, and never had its vote in term 4: nobody else gets that any more.
+#[test]
+fn a_vote_that_was_superseded_before_it_was_written_counts_once_it_is_given() {
+    let leads = [(N1, Votes(4, Some(N1))), (N1, Shows(shows(4).leads().voted_for(N1)))];
+    let gives = |durable| vec![(N2, Votes(durable, None)), (N2, Promises(Promise::Vote { term: 4, candidate: N1 }))];
+    let elected = |mut acts: Vec<(NodeId, Act)>| {
+        acts.extend(leads.clone());
+        refused_by(acts)
+    };
+    assert_eq!(elected(gives(5)), "nobody");
+    // Not where the disk may still go on in term 4, nor where nothing was given.
+    assert_eq!(elected(gives(3)), "promises");
+    assert_eq!(elected(vec![(N2, Votes(5, None))]), "election_safety");
+}
+
 #[test]
 fn one_vote_is_told_of_promises() {
     let vote = |candidate| Promises(Promise::Vote { term: 4, candidate });
