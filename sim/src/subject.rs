@@ -96,6 +96,10 @@ pub trait Subject: Sized {
     /// that nobody hears of the term, and nothing is committed in it, as long as a crash could take the vote back.
     const LEADS_ONLY_BY_DURABLE_VOTES: bool = true;
 
+    /// Whether every request that a node takes comes to an end while it is up, answered or [given up](Outputs::give_up), in a
+    /// cluster that gets on with its work.
+    const ENDS_REQUESTS: bool = false;
+
     /// Whether writes may complete in another order than that in which they were started, as independent files or sectors
     /// do: the node is told of those that overtake others by [`overtaken`](Subject::overtaken).
     const WRITES_MAY_OVERTAKE: bool = false;
@@ -429,6 +433,9 @@ pub trait Outputs<S: Subject> {
     /// Answers a request.
     fn respond(&mut self, id: RequestId, response: Response<S::Answer>);
 
+    /// Has done with a request, and says nothing to whoever asked: nobody here can know any more what becomes of it.
+    fn give_up(&mut self, id: RequestId);
+
     /// The step exercised the feature of this index in [`Subject::FEATURES`].
     fn exercised(&mut self, feature: u8);
 
@@ -526,7 +533,7 @@ impl LogEntry {
     pub const NO_COMMAND: u64 = 0;
 }
 
-/// What a message promises that its sender will remember, whatever happens to it.
+/// What a message holds its sender to: what it will remember, whatever happens to it, or what must be so when it leaves.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Promise {
     /// The sender's vote in `term` is `candidate`'s.
@@ -550,5 +557,13 @@ pub enum Promise {
         term: u64,
         /// The last index promised.
         index: u64,
+    },
+    /// The sender, which leads `term`, asks `to` to campaign at once: `to` has acknowledged all that the sender's log holds, unless
+    /// the sender was removed.
+    HandOver {
+        /// The sender's term.
+        term: u64,
+        /// Who is to take its place.
+        to: NodeId,
     },
 }

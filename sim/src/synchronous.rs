@@ -32,6 +32,7 @@ enum Effect<S: Subject> {
     Send(NodeId, S::Message),
     Write(<S::Disk as Disk>::Write),
     Respond(RequestId, Response<S::Answer>),
+    GiveUp(RequestId),
     Exercised(u8),
     Refuse(String),
     Stop(String),
@@ -62,6 +63,10 @@ impl<S: Subject> Outputs<S> for Keeper<S> {
         self.0.push_back(Effect::Respond(id, response));
     }
 
+    fn give_up(&mut self, id: RequestId) {
+        self.0.push_back(Effect::GiveUp(id));
+    }
+
     fn exercised(&mut self, feature: u8) {
         self.0.push_back(Effect::Exercised(feature));
     }
@@ -86,6 +91,7 @@ impl<S: Subject + Clone> Synchronous<S> {
             match effect {
                 Effect::Send(to, message) => out.send(to, message),
                 Effect::Respond(id, response) => out.respond(id, response),
+                Effect::GiveUp(id) => out.give_up(id),
                 Effect::Exercised(feature) => out.exercised(feature),
                 Effect::Refuse(reason) => out.refuse(reason),
                 Effect::Stop(reason) => out.stop(reason),
@@ -128,6 +134,7 @@ impl<S: Subject + Clone> Subject for Synchronous<S> {
     const SHOWS_DECIDED: bool = S::SHOWS_DECIDED;
     const APPLIES_ONLY_DURABLE: bool = S::APPLIES_ONLY_DURABLE;
     const ONLY_MEMBERS_CAMPAIGN: bool = S::ONLY_MEMBERS_CAMPAIGN;
+    const ENDS_REQUESTS: bool = S::ENDS_REQUESTS;
     const LEADS_ONLY_BY_DURABLE_VOTES: bool = S::LEADS_ONLY_BY_DURABLE_VOTES;
 
     fn simpler_settings(settings: &S::Settings) -> Vec<S::Settings> {

@@ -13,6 +13,7 @@ mod durability;
 mod election_quorum;
 mod election_safety;
 mod entries;
+mod handovers;
 mod leader_append_only;
 mod leader_completeness;
 mod leases;

@@ -450,6 +450,23 @@ fn promises_is_told_of_messages() {
 }
 
 #[test]
+fn handovers_is_told_of_messages_and_of_what_was_acknowledged() {
+    let hand_over = (N1, Promises(Promise::HandOver { term: 1, to: N2 }));
+    let acts = elected(N1, 1, N2, &[1]);
+    assert_refused(then(acts.clone(), [hand_over.clone()]), "handovers", &["n1, whose log ends at 1, asks n2"]);
+    // In an earlier term, it is as if nothing had been said.
+    let acknowledges = |term| {
+        [
+            (N2, Stores(1, &[1])),
+            (N2, Shows(shows(1).voted_for(N1).log(&[1]))),
+            (N2, Promises(Promise::Log { term, index: 1 })),
+        ]
+    };
+    assert_eq!(refused_by(then(then(acts.clone(), acknowledges(0)), [hand_over.clone()])), "handovers");
+    assert_eq!(refused_by(then(then(acts, acknowledges(1)), [hand_over])), "nobody");
+}
+
+#[test]
 fn promises_is_told_what_memory_holds() {
     // n2's disk ends with an entry 2 of term 1. That of term 2 is in memory alone, and acknowledged.
     let acts = [

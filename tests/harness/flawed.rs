@@ -29,10 +29,12 @@ pub(crate) enum Flaw {
     IgnoresLeaders,
     /// No server listens to candidates any more.
     IgnoresCandidates,
+    /// Each server loses the first thing that it is asked for, as its leader or not, and says so to nobody.
+    LosesOneRequest,
 }
 
 impl Flaw {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Sound,
         Self::Sleeps,
         Self::IgnoresClients,
@@ -44,6 +46,7 @@ impl Flaw {
         Self::IgnoresEntries,
         Self::IgnoresLeaders,
         Self::IgnoresCandidates,
+        Self::LosesOneRequest,
     ];
 }
 
@@ -61,6 +64,7 @@ pub(crate) struct Flawed {
     was_asked: bool,
     has_written: bool,
     has_refused: bool,
+    has_lost_one: bool,
 }
 
 impl Flawed {
@@ -118,6 +122,7 @@ impl Subject for Flawed {
     const MESSAGE_KINDS: &'static [&'static str] = RaftCore::MESSAGE_KINDS;
     const FEATURES: &'static [&'static str] = RaftCore::FEATURES;
     const MARKS: &'static [&'static str] = RaftCore::MARKS;
+    const ENDS_REQUESTS: bool = RaftCore::ENDS_REQUESTS;
 
     fn start(setup: Setup<'_, Self::Settings>, disk: &Self::Disk) -> Result<Self, String> {
         let Setup { node, nodes, members, now_ns, settings, jitter } = setup;
@@ -133,6 +138,7 @@ impl Subject for Flawed {
             was_asked: false,
             has_written: false,
             has_refused: false,
+            has_lost_one: false,
         })
     }
 
@@ -140,6 +146,10 @@ impl Subject for Flawed {
         self.now_ns = now_ns;
         self.was_asked |= matches!(input, Input::Operate { .. });
         if self.ignores(&input) {
+            return;
+        }
+        let loses = self.has(Flaw::LosesOneRequest) && matches!(input, Input::Request { .. });
+        if loses && !std::mem::replace(&mut self.has_lost_one, true) {
             return;
         }
         if let Input::Request { id, command } = &input

@@ -129,6 +129,11 @@ fn a_core_in_which_only_the_leader_answers_fails() {
 }
 
 #[test]
+fn a_core_that_has_lost_a_request_long_before_and_told_nobody_fails() {
+    assert_no_liveness(Flaw::LosesOneRequest, &[], "nor given it up");
+}
+
+#[test]
 fn a_core_whose_leader_refuses_to_read_fails() {
     assert_no_liveness(Flaw::RefusesReads, &[], "leads the settled core, and refused");
 }

@@ -36,6 +36,10 @@ where
         self.world.respond(id, response);
     }
 
+    fn give_up(&mut self, id: RequestId) {
+        self.world.give_up(id);
+    }
+
     fn exercised(&mut self, feature: u8) {
         self.world.exercised(feature);
     }

@@ -94,8 +94,9 @@ impl Kvstore {
                 if matches!(&outcome, Outcome::Done { answer: Answer::SessionExpired, .. }) {
                     out.exercised(Feature::SessionExpired as u8);
                 }
-                if let Some(response) = response(outcome) {
-                    out.respond(request_id(id), response);
+                match response(outcome) {
+                    Some(response) => out.respond(request_id(id), response),
+                    None => out.give_up(request_id(id)),
                 }
             }
             Output::MembershipChanged { membership: members, .. } => self.membership = membership(&members),

@@ -91,6 +91,7 @@ impl Subject for Kvstore {
     const NAME: &'static str = "kvstore";
     const MESSAGE_KINDS: &'static [&'static str] = Message::<Bytes>::KINDS;
     const FEATURES: &'static [&'static str] = Feature::NAMES;
+    const ENDS_REQUESTS: bool = true;
     const APPLIES_ONLY_DURABLE: bool = true;
     const ONLY_MEMBERS_CAMPAIGN: bool = true;
 

@@ -17,6 +17,7 @@ pub(crate) fn promise_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> O
             AppendOutcome::Accepted { match_index } => Some(Promise::Log { term: reply.term.0, index: match_index.0 }),
             AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
         },
+        Message::TimeoutNow(request) => Some(Promise::HandOver { term: request.term.0, to }),
         _ => None,
     }
 }

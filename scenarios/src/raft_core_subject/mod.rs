@@ -88,6 +88,7 @@ impl Subject for RaftCore {
     const MARKS: &'static [&'static str] = Feature::MARKS;
     const APPLIES_ONLY_DURABLE: bool = true;
     const ONLY_MEMBERS_CAMPAIGN: bool = true;
+    const ENDS_REQUESTS: bool = true;
 
     fn start(setup: Setup<'_, Settings>, disk: &RaftDisk) -> Result<Self, String> {
         disk.check()?;
@@ -329,11 +330,10 @@ impl RaftCore {
                 self.inputs.push_back(CoreInput::SnapshotChunkLoaded { to, snapshot, offset, data });
             }
             Effect::ProposalOutcome { id: OPERATION, .. } => {}
-            Effect::ProposalOutcome { id, outcome } => {
-                if let Some(response) = self.response(outcome) {
-                    out.respond(request_id(id.0), response);
-                }
-            }
+            Effect::ProposalOutcome { id, outcome } => match self.response(outcome) {
+                Some(response) => out.respond(request_id(id.0), response),
+                None => out.give_up(request_id(id.0)),
+            },
             Effect::ReadOutcome { id, outcome } => self.end_read(request_id(id.0), outcome, out),
             // The follower stops; where it is innocent, that is a crash.
             Effect::FollowerLostLog { .. } => {}

@@ -50,6 +50,10 @@ pub const ALL: &[About] = &[
         property: "a lease ends before the silence that it rests on, and whoever vouched for it votes for nobody while it holds",
     },
     About {
+        name: "handovers",
+        property: "a leader with a vote asks to campaign only whoever has acknowledged all of its log",
+    },
+    About {
         name: "linearizable_reads",
         property: "who answers a read by itself leads, and has all that was committed when it came",
     },

@@ -12,6 +12,7 @@ pub mod decided;
 pub mod durability;
 pub mod election_quorum;
 pub mod election_safety;
+pub mod handovers;
 mod in_force;
 pub mod leader_append_only;
 pub mod leader_completeness;
@@ -182,7 +183,19 @@ impl Checkers {
                 self.views[node].acknowledgements.made(term, index);
                 Ok(())
             }
+            Promise::HandOver { term, to } => self.hands_over(node, term, to),
         }
+    }
+
+    /// `node`, which leads `term`, asks `to` to campaign at once.
+    #[cold]
+    pub(crate) fn hands_over(&self, node: NodeId, term: u64, to: NodeId) -> Result<(), Box<Violation>> {
+        let Observation { membership, last_index, .. } = self.views[node].seen;
+        // One that was removed goes, and can wait for nobody.
+        if !membership.unwrap_or(self.everyone).is_voter(node) {
+            return Ok(());
+        }
+        handovers::asked(node, to, last_index, self.views[to].acknowledgements.in_term(term))
     }
 
     /// `node`'s disk has changed, its log from `log_from` on.

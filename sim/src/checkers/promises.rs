@@ -24,6 +24,8 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
             }))
         }
         Promise::WouldVote { .. } => Ok(()),
+        // What was acknowledged in this term is remembered elsewhere.
+        Promise::HandOver { .. } => Ok(()),
         Promise::Log { term, index } => {
             // With Log Matching, the last entry answers for all before it, and so does a snapshot.
             let is_held =

@@ -82,6 +82,12 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
         }
     }
 
+    fn give_up(&mut self, id: RequestId) {
+        if let Err(violation) = self.world.hosts[self.node].answered(self.node, id) {
+            self.complaints().violation.get_or_insert(violation);
+        }
+    }
+
     fn exercised(&mut self, feature: u8) {
         self.world.features.count(feature.into());
     }
@@ -177,6 +183,7 @@ impl<S: Subject> World<S> {
                 }
                 Promise::Vote { term, candidate } => self.judge_vote(node, term, candidate)?,
                 Promise::WouldVote { term, candidate } => self.judge_silence(node, candidate, term, false)?,
+                Promise::HandOver { term, to } => self.checkers.hands_over(node, term, to)?,
             }
         }
         self.promises.clear();

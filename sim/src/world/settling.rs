@@ -165,6 +165,20 @@ impl<S: Subject> World<S> {
         })
     }
 
+    /// Who has neither answered what it was asked at any time, nor given it up, although it keeps up with a leader that commits.
+    fn unended(&self) -> Option<String> {
+        let Healing { core, settled: Some((leader, _)), .. } = *self.healing.as_ref()? else { return None };
+        if !S::ENDS_REQUESTS {
+            return None;
+        }
+        self.voters_of(leader, core).find_map(|node| {
+            let RequestId { client, number } = *self.hosts[node].asked.first()?;
+            Some(format!(
+                "{node} has neither answered request {number} of client {client} nor given it up, and the core has long settled"
+            ))
+        })
+    }
+
     /// Whether the core led, committed, and stayed as it was.
     pub(super) fn has_recovered(&self) -> bool {
         self.failure.is_none() && self.healing.as_ref().is_some_and(|healing| healing.settled.is_some())
@@ -172,7 +186,7 @@ impl<S: Subject> World<S> {
 
     /// The bound is over, or the time for which nothing may change. Returns whether it goes on, with something else to do.
     pub(super) fn healed_phase_ends(&mut self) -> bool {
-        let missing = if self.has_recovered() { self.unanswered() } else { self.missing() };
+        let missing = if self.has_recovered() { self.unanswered().or_else(|| self.unended()) } else { self.missing() };
         if let Some(missing) = missing {
             let verdict = self.verdict();
             self.fail(FailureKind::Liveness, &Violation::new(NAME, format!("{missing}; {verdict}")));
