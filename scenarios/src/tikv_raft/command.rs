@@ -45,8 +45,13 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Command> {
     Some(Command { request: decode_request(request)?, key: i64::from_le_bytes(*key), verb, is_in_session })
 }
 
-/// A request as the context of a read.
-pub(super) fn encode_request(request: RequestId) -> Vec<u8> {
+/// The context of a read that is asked for the `attempt`th time: under one context of its own each, since an answer to an earlier
+/// one, from before whatever is asked in between, confirms all that waits in front of it.
+pub(super) fn read_context(request: RequestId, attempt: u32) -> Vec<u8> {
+    [&encode_request(request)[..], &attempt.to_le_bytes()[..]].concat()
+}
+
+fn encode_request(request: RequestId) -> Vec<u8> {
     [&request.client.to_le_bytes()[..], &request.number.to_le_bytes()[..]].concat()
 }
 

@@ -15,7 +15,7 @@ impl TikvRaft {
     pub(super) fn request(&mut self, id: RequestId, command: &Command, out: &mut impl Outputs<Self>) {
         if let Verb::Read(_) = command.verb {
             self.reads.push((id, command.key));
-            self.node.read_index(command::encode_request(id));
+            self.ask_for_read(id);
             return;
         }
         if self.node.raft.state != StateRole::Leader {
@@ -37,9 +37,14 @@ impl TikvRaft {
             return;
         }
         self.reads_waited = 0;
-        for (id, _) in &self.reads {
-            self.node.read_index(command::encode_request(*id));
+        for place in 0..self.reads.len() {
+            self.ask_for_read(self.reads[place].0);
         }
+    }
+
+    fn ask_for_read(&mut self, id: RequestId) {
+        self.reads_asked += 1;
+        self.node.read_index(command::read_context(id, self.reads_asked));
     }
 
     pub(super) fn change_membership(&mut self, voters: NodeSet, learners: NodeSet) {

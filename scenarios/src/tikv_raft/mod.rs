@@ -46,6 +46,8 @@ pub struct TikvRaft {
     /// The requests taken as a leader that no applied entry has answered.
     proposals: Vec<RequestId>,
     reads: Vec<(RequestId, i64)>,
+    /// How often any was asked for.
+    reads_asked: u32,
     /// For how many ticks none of them was asked for again.
     reads_waited: usize,
     /// Reads whose index is known and not applied yet.
@@ -137,6 +139,7 @@ impl Subject for TikvRaft {
             applied_index,
             proposals: Vec::new(),
             reads: Vec::new(),
+            reads_asked: 0,
             reads_waited: 0,
             ready_reads: Vec::new(),
             writes: VecDeque::new(),
