@@ -58,7 +58,7 @@ pub enum Input {
         /// Which.
         peer: NodeId,
     },
-    /// The clock reached [`Replica::next_deadline`].
+    /// The clock reached [`Replica::next_deadline`](super::Replica::next_deadline).
     DeadlineReached,
 }
 
