@@ -7,7 +7,7 @@ use crate::fault::WriteError;
 use crate::linearizability::{Access, Outcome};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
-use crate::subject::{Disk, Input, LogEntry, Observation, Outputs, Promise, RequestId, Response, Setup, Subject};
+use crate::subject::{Claim, Disk, Input, LogEntry, Observation, Outputs, RequestId, Response, Setup, Subject};
 
 /// A subject whose steps wait for their writes: what `S` asks for after a [write](Outputs::write) happens once that is durable.
 ///
@@ -208,8 +208,8 @@ impl<S: Subject + Clone> Subject for Synchronous<S> {
         S::describe(message)
     }
 
-    fn promise(from: NodeId, to: NodeId, message: &S::Message) -> Option<Promise> {
-        S::promise(from, to, message)
+    fn claim(from: NodeId, to: NodeId, message: &S::Message) -> Option<Claim> {
+        S::claim(from, to, message)
     }
 
     fn invariant(nodes: &[Option<&Self>], disks: &[S::Disk]) -> Result<(), String> {

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 
 use sim::linearizability::{Access, Outcome, Value};
 use sim::{
-    Choice, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId, NodeSet,
-    Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote, TimedFault,
-    run_plan,
+    Choice, Claim, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
+    NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote,
+    TimedFault, run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};
@@ -25,6 +25,8 @@ pub(crate) enum Act {
     Shows(Shown),
     /// It makes a promise to n1.
     Promises(Promise),
+    /// It leads this term, and asks this server to campaign at once.
+    HandsOver(u64, NodeId),
     /// It shows what it knows of a follower: match index and next index.
     Follows(NodeId, u64, u64),
     /// At this time a client asks it, if it leads, for the command that stands at index 1 of a log of term 1.
@@ -243,7 +245,8 @@ impl Puppet {
                 self.shown = shown;
                 self.shown.seen.log_changed_from = (!is_same).then_some(same as u64 + 1);
             }
-            Act::Promises(promise) => out.send(NodeId(0), promise),
+            Act::Promises(promise) => out.send(NodeId(0), promise.into()),
+            Act::HandsOver(term, to) => out.send(to, Claim::HandsOver { term, to }),
             Act::Follows(node, match_index, next_index) => self.follower = Some((node, match_index, next_index)),
             Act::Answers(index) => {
                 let done = |index| Response::Done { answer: None, index: Some(index) };
@@ -260,13 +263,13 @@ impl Puppet {
 
 impl Subject for Puppet {
     type Settings = ();
-    type Message = Promise;
+    type Message = Claim;
     type Command = u64;
     type Answer = Option<u64>;
     type Disk = PaperDisk;
 
     const NAME: &'static str = "puppet";
-    const MESSAGE_KINDS: &'static [&'static str] = &["promise"];
+    const MESSAGE_KINDS: &'static [&'static str] = &["claim"];
 
     fn start(setup: Setup<'_, ()>, disk: &PaperDisk) -> Result<Self, String> {
         let (node, now_ns) = (setup.node, setup.now_ns);
@@ -310,7 +313,7 @@ impl Subject for Puppet {
         self.next_act.map(time_ns)
     }
 
-    fn message_kind(_: &Promise) -> u8 {
+    fn message_kind(_: &Claim) -> u8 {
         0
     }
 
@@ -333,7 +336,7 @@ impl Subject for Puppet {
         Some(if ACCESS.get().is_some_and(|access| access.is_read()) { Outcome::Found(found) } else { Outcome::Done })
     }
 
-    fn promise(_: NodeId, _: NodeId, message: &Promise) -> Option<Promise> {
+    fn claim(_: NodeId, _: NodeId, message: &Claim) -> Option<Claim> {
         Some(*message)
     }
 

@@ -5,7 +5,7 @@ use sim::{Failure, LogEntry, NodeId, Promise};
 
 use crate::entries::{entry, log};
 use crate::puppets::Act::{
-    Answers, Crashes, Follows, IsAsked, Promises, Refuses, Rewrites, Shows, Stores, Votes, WakesWith,
+    Answers, Crashes, Follows, HandsOver, IsAsked, Promises, Refuses, Rewrites, Shows, Stores, Votes, WakesWith,
 };
 use crate::puppets::{Act, play, shows};
 use crate::verdicts::{N1, N2, N3};
@@ -451,7 +451,7 @@ fn promises_is_told_of_messages() {
 
 #[test]
 fn handovers_is_told_of_messages_and_of_what_was_acknowledged() {
-    let hand_over = (N1, Promises(Promise::HandOver { term: 1, to: N2 }));
+    let hand_over = (N1, HandsOver(1, N2));
     let acts = elected(N1, 1, N2, &[1]);
     assert_refused(then(acts.clone(), [hand_over.clone()]), "handovers", &["n1, whose log ends at 1, asks n2"]);
     // In an earlier term, it is as if nothing had been said.

@@ -85,8 +85,8 @@ macro_rules! seen_as_within {
             <$Inner>::outcome(answer)
         }
 
-        fn promise(from: sim::NodeId, to: sim::NodeId, message: &Self::Message) -> Option<sim::Promise> {
-            <$Inner>::promise(from, to, message)
+        fn claim(from: sim::NodeId, to: sim::NodeId, message: &Self::Message) -> Option<sim::Claim> {
+            <$Inner>::claim(from, to, message)
         }
 
         fn observe(&mut self) -> Option<sim::Observation> {

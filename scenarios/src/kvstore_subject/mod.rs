@@ -16,15 +16,15 @@ use kvstore::{Answer, Bytes, Operation as Verb, StateMachine, decode_message};
 use raft_core::{LogIndex, LogPosition, Message, Payload, Time};
 use sim::linearizability::{self, Access};
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Outputs, Promise, RequestId,
-    Setup, Subject,
+    AppliedDigest, Choice, Claim, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Outputs, RequestId, Setup,
+    Subject,
 };
 
 pub use self::command::{Asked, Place, Wish};
 use self::disk::identify;
 pub use self::disk::{ByteDisk, Write};
 use self::grudging_reads::GrudgingReads;
-use crate::raft_core_subject::{Settings, describe_message, membership, promise_in, sim_id, sim_role, term_and_vote};
+use crate::raft_core_subject::{Settings, claim_in, describe_message, membership, sim_id, sim_role, term_and_vote};
 
 /// Room for a few dozen batches: segments are begun and dropped all the time.
 const SEGMENT_BYTES: u64 = 16 << 10;
@@ -195,13 +195,13 @@ impl Subject for Kvstore {
         }
     }
 
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+    fn claim(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Claim> {
         // The others promise nothing, and need not be read.
         match Self::MESSAGE_KINDS.get(usize::from(Self::message_kind(message))) {
             Some(&("RequestVote" | "RequestVoteReply" | "AppendEntriesReply")) => {}
             _ => return None,
         }
-        promise_in(from, to, &decode_message(message).ok()?)
+        claim_in(from, to, &decode_message(message).ok()?)
     }
 
     fn observe(&mut self) -> Option<Observation> {

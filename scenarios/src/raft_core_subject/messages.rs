@@ -1,25 +1,24 @@
-//! What a message promises, and what it says in a few words.
+//! What a message holds its sender to, and what it says in a few words.
 
 use raft_core::{AppendOutcome, LogPosition, Message};
-use sim::{NodeId, OfLeader, Promise};
+use sim::{Claim, NodeId, OfLeader, Promise};
 
-/// What the sender may not take back, even in a crash.
-pub(crate) fn promise_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> Option<Promise> {
-    match message {
-        Message::RequestVote(request) => Some(Promise::Vote { term: request.term.0, candidate: from }),
-        Message::RequestVoteReply(reply) => {
-            reply.granted.then_some(Promise::Vote { term: reply.term.0, candidate: to })
-        }
-        Message::PreVoteReply(reply) => {
-            reply.granted.then_some(Promise::WouldVote { term: reply.term.0, candidate: to })
-        }
+/// What the sender may not take back, even in a crash, or is held to besides.
+pub(crate) fn claim_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> Option<Claim> {
+    let promise = match message {
+        Message::RequestVote(request) => Promise::Vote { term: request.term.0, candidate: from },
+        Message::RequestVoteReply(reply) if reply.granted => Promise::Vote { term: reply.term.0, candidate: to },
         Message::AppendEntriesReply(reply) => match reply.outcome {
-            AppendOutcome::Accepted { match_index } => Some(Promise::Log { term: reply.term.0, index: match_index.0 }),
-            AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => None,
+            AppendOutcome::Accepted { match_index } => Promise::Log { term: reply.term.0, index: match_index.0 },
+            AppendOutcome::Heard | AppendOutcome::Conflict { .. } | AppendOutcome::StaleTerm => return None,
         },
-        Message::TimeoutNow(request) => Some(Promise::HandOver { term: request.term.0, to }),
-        _ => None,
-    }
+        Message::PreVoteReply(reply) => {
+            return reply.granted.then_some(Claim::WouldVote { term: reply.term.0, candidate: to });
+        }
+        Message::TimeoutNow(request) => return Some(Claim::HandsOver { term: request.term.0, to }),
+        _ => return None,
+    };
+    Some(Claim::Promises(promise))
 }
 
 pub(crate) fn describe_message<P>(message: &Message<P>) -> String {

@@ -18,8 +18,8 @@ use raft_core::{
 };
 use sim::linearizability::{Access, Outcome};
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, OfLeader, Operation, Outputs,
-    Promise, RequestId, Response, Setup, Silence, Subject,
+    AppliedDigest, Choice, Claim, Input, LogEntry, Membership, NodeId, NodeSet, Observation, OfLeader, Operation,
+    Outputs, RequestId, Response, Setup, Silence, Subject,
 };
 
 use self::disk::identify;
@@ -28,7 +28,7 @@ pub use self::disk::{RaftDisk, Write};
 use self::features::Feature;
 use self::ids::{OPERATION, proposal_id, read_id, request_id};
 pub(crate) use self::ids::{core_id, sim_id, sim_role};
-pub(crate) use self::messages::{describe_message, promise_in, says_of_leader};
+pub(crate) use self::messages::{claim_in, describe_message, says_of_leader};
 pub(crate) use self::plans::snapshot_catch_up_ns;
 pub use self::settings::Settings;
 use self::snapshot::{Shelf, TakenSnapshot};
@@ -198,8 +198,8 @@ impl Subject for RaftCore {
         describe_message(message)
     }
 
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
-        promise_in(from, to, message)
+    fn claim(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Claim> {
+        claim_in(from, to, message)
     }
 
     fn silence(settings: &Settings, node: NodeId) -> Option<Silence> {

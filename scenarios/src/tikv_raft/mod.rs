@@ -20,8 +20,8 @@ use raft::eraftpb::{ConfState, Entry, Message, MessageType};
 use raft::{RawNode, StateRole};
 use sim::linearizability::{Access, Outcome};
 use sim::{
-    AppliedDigest, Choice, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs, Promise,
-    RequestId, Role, Setup, Subject, TermAndVote,
+    AppliedDigest, Choice, Claim, Input, LogEntry, Membership, NodeId, NodeSet, Observation, Operation, Outputs,
+    Promise, RequestId, Role, Setup, Subject, TermAndVote,
 };
 
 pub use self::settings::Settings;
@@ -257,14 +257,15 @@ impl Subject for TikvRaft {
         format!("{kind} t{term} {index}/t{log_term} +{entries} commit {commit}{refused}")
     }
 
-    fn promise(from: NodeId, to: NodeId, message: &Message) -> Option<Promise> {
+    fn claim(from: NodeId, to: NodeId, message: &Message) -> Option<Claim> {
         let term = message.term;
-        match message.get_msg_type() {
-            MessageType::MsgRequestVote => Some(Promise::Vote { term, candidate: from }),
-            MessageType::MsgRequestVoteResponse if !message.reject => Some(Promise::Vote { term, candidate: to }),
-            MessageType::MsgAppendResponse if !message.reject => Some(Promise::Log { term, index: message.index }),
-            _ => None,
-        }
+        let promise = match message.get_msg_type() {
+            MessageType::MsgRequestVote => Promise::Vote { term, candidate: from },
+            MessageType::MsgRequestVoteResponse if !message.reject => Promise::Vote { term, candidate: to },
+            MessageType::MsgAppendResponse if !message.reject => Promise::Log { term, index: message.index },
+            _ => return None,
+        };
+        Some(Claim::Promises(promise))
     }
 
     fn observe(&mut self) -> Option<Observation> {

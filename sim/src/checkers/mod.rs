@@ -178,12 +178,10 @@ impl Checkers {
                 }
                 self.one_vote.given(node, term, candidate)
             }
-            Promise::WouldVote { .. } => Ok(()),
             Promise::Log { term, index } => {
                 self.views[node].acknowledgements.made(term, index);
                 Ok(())
             }
-            Promise::HandOver { term, to } => self.hands_over(node, term, to),
         }
     }
 

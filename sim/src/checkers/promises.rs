@@ -23,9 +23,6 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
                 format!("{node} gives {candidate} its vote in term {term}, and its disk does not know")
             }))
         }
-        Promise::WouldVote { .. } => Ok(()),
-        // What was acknowledged in this term is remembered elsewhere.
-        Promise::HandOver { .. } => Ok(()),
         Promise::Log { term, index } => {
             // With Log Matching, the last entry answers for all before it, and so does a snapshot.
             let is_held =

@@ -24,6 +24,17 @@ struct Voter {
     handed_over: u64,
 }
 
+/// How a voter listens to a candidate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Listens {
+    /// It gives it its vote.
+    Votes,
+    /// It says that it would.
+    WouldVote,
+    /// It takes up its term.
+    TakesUpTerm,
+}
+
 impl Silences {
     /// At `local_ns` on its own clock `node` takes in what the leader of `term` says, which is no earlier one than its own.
     #[inline]
@@ -48,43 +59,24 @@ impl Silences {
         }
     }
 
-    /// At `local_ns` on its own clock `voter`, which is silent for `silent_for_ns` after it has heard from a leader, gives
-    /// `candidate` its vote in `term`.
+    /// At `local_ns` on its own clock `voter`, which is silent for `silent_for_ns` after it has heard from a leader, listens so to
+    /// `candidate` in `term`.
     ///
     /// # Errors
-    /// Where it should still be silent.
-    pub fn votes(
+    /// Where it should still be silent. Whether it may campaign itself is for its own timeout to say.
+    pub fn listens(
         &self,
         voter: NodeId,
         candidate: NodeId,
         term: u64,
+        how: Listens,
         local_ns: u64,
         silent_for_ns: u64,
     ) -> Result<(), Box<Violation>> {
         let is_own = candidate == voter;
         match self.broken_by(voter, term, local_ns, silent_for_ns).filter(|_| !is_own) {
             None => Ok(()),
-            Some(led) => Err(breach(voter, &format!("gives {candidate} its vote in term {term}"), led)),
-        }
-    }
-
-    /// As [`votes`](Self::votes), where it says that it would.
-    ///
-    /// # Errors
-    /// Where it should still be silent.
-    pub fn would_vote(
-        &self,
-        voter: NodeId,
-        candidate: NodeId,
-        term: u64,
-        local_ns: u64,
-        silent_for_ns: u64,
-    ) -> Result<(), Box<Violation>> {
-        match self.broken_by(voter, term, local_ns, silent_for_ns) {
-            None => Ok(()),
-            Some(led) => {
-                Err(breach(voter, &format!("tells {candidate} that it would vote for it in term {term}"), led))
-            }
+            Some(led) => Err(breach(voter, candidate, term, how, led)),
         }
     }
 
@@ -106,13 +98,14 @@ impl Silences {
     }
 }
 
-/// `voter` takes up `term` since `candidate` campaigns in it, and owes silence to the leader of term `led`.
+/// `voter` listens to `candidate` in `term`, and owes silence to the leader of term `led`.
 #[cold]
-pub fn listens(voter: NodeId, candidate: NodeId, term: u64, led: u64) -> Box<Violation> {
-    breach(voter, &format!("takes up term {term} at {candidate}'s word"), led)
-}
-
-fn breach(voter: NodeId, what: &str, led: u64) -> Box<Violation> {
+pub fn breach(voter: NodeId, candidate: NodeId, term: u64, how: Listens, led: u64) -> Box<Violation> {
+    let what = match how {
+        Listens::Votes => format!("gives {candidate} its vote in term {term}"),
+        Listens::WouldVote => format!("tells {candidate} that it would vote for it in term {term}"),
+        Listens::TakesUpTerm => format!("takes up term {term} at {candidate}'s word"),
+    };
     let detail =
         format!("{voter} {what}, and has heard from the leader of term {led} within the shortest election timeout");
     Violation::new(NAME, detail)

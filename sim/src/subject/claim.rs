@@ -2,7 +2,30 @@
 
 use crate::node::NodeId;
 
-/// What a message holds its sender to: what it will remember, whatever happens to it, or what must be so when it leaves.
+/// What a message holds its sender to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Claim {
+    /// What the sender will remember, whatever happens to it.
+    Promises(Promise),
+    /// The sender would vote for `candidate` in `term`. That binds nobody, but says that nobody leads as far as the sender
+    /// knows, as a vote does.
+    WouldVote {
+        /// The term that there would be an election in.
+        term: u64,
+        /// Who asked.
+        candidate: NodeId,
+    },
+    /// The sender, which leads `term`, asks `to` to campaign at once: `to` has acknowledged all that the sender's log holds, unless
+    /// the sender was removed.
+    HandsOver {
+        /// The sender's term.
+        term: u64,
+        /// Who is to take its place.
+        to: NodeId,
+    },
+}
+
+/// What a server may not forget once it has said it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Promise {
     /// The sender's vote in `term` is `candidate`'s.
@@ -12,14 +35,6 @@ pub enum Promise {
         /// Who got the vote.
         candidate: NodeId,
     },
-    /// The sender would vote for `candidate` in `term`. That binds nobody, but says that nobody leads as far as the sender
-    /// knows, as a vote does.
-    WouldVote {
-        /// The term that there would be an election in.
-        term: u64,
-        /// Who asked.
-        candidate: NodeId,
-    },
     /// The sender's log holds what the leader of `term` has up to `index`.
     Log {
         /// The leader's term, which the sender will not forget either.
@@ -27,14 +42,12 @@ pub enum Promise {
         /// The last index promised.
         index: u64,
     },
-    /// The sender, which leads `term`, asks `to` to campaign at once: `to` has acknowledged all that the sender's log holds, unless
-    /// the sender was removed.
-    HandOver {
-        /// The sender's term.
-        term: u64,
-        /// Who is to take its place.
-        to: NodeId,
-    },
+}
+
+impl From<Promise> for Claim {
+    fn from(promise: Promise) -> Self {
+        Self::Promises(promise)
+    }
 }
 
 /// How long a node is silent towards candidates.

@@ -17,7 +17,7 @@ use crate::linearizability::{Access, Outcome};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 
-pub use claim::{OfLeader, Promise, Silence};
+pub use claim::{Claim, OfLeader, Promise, Silence};
 pub use disk::Disk;
 pub use input::{Input, RequestId, Setup};
 pub use observation::{AppliedDigest, LogEntry, Observation, Role, TermAndVote};
@@ -39,13 +39,13 @@ pub use output::{Outputs, Response};
 /// | [`decided`](Subject::decided), with [`SHOWS_DECIDED`](Subject::SHOWS_DECIDED) | validity, agreement and order of what is decided (`decided`), and what clients are told of it (`acknowledged`) |
 /// | [`observe`](Subject::observe) and [`log_entry`](Subject::log_entry) | every property of Figure 3 of the Raft paper, and what clients are told (`acknowledged`); a plan may have a healed phase (`liveness`) |
 /// | [`Disk::term_and_vote`], [`Disk::log_entry`] and the rest of [`Disk`] | what is committed is on a quorum of disks (`durability`), terms and votes outlive a crash |
-/// | [`promise`](Subject::promise) | nothing is promised that a crash could break (`promises`, `one_vote`, `election_quorum`) |
+/// | [`claim`](Subject::claim) | nothing is promised that a crash could break (`promises`, `one_vote`, `election_quorum`), and a leader hands over to whoever has its log (`handovers`) |
 /// | [`Observation::membership`], [`log_membership`](Subject::log_membership) | quorums of the configuration in force, and Raft's rules of changes (`membership`) |
 /// | [`Observation::snapshot_index`], [`snapshot_term`](Subject::snapshot_term), [`Observation::applied`] | snapshots that stand for what is committed (`snapshots`, `applied`) |
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
 /// | [`access`](Subject::access) and [`outcome`](Subject::outcome) | a history that is linearizable (`linearizability`); beside `observe` or `decided`, reads of what was there (`linearizable_reads`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
-/// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader) | nobody who has just heard from a leader votes for another (`silence`) |
+/// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader), [`claim`](Subject::claim) | nobody who has just heard from a leader votes for another (`silence`) |
 ///
 /// # What fits
 ///
@@ -198,8 +198,8 @@ pub trait Subject: Sized {
         format!("{message:?}")
     }
 
-    /// What `message`, on its way from `from` to `to`, promises to remember across a crash.
-    fn promise(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Promise> {
+    /// What `message`, on its way from `from` to `to`, holds its sender to.
+    fn claim(from: NodeId, to: NodeId, message: &Self::Message) -> Option<Claim> {
         let _ = (from, to, message);
         None
     }

@@ -3,11 +3,12 @@
 use super::event::Event;
 use super::{World, in_words};
 use crate::checkers::leases;
+use crate::checkers::silence::Listens;
 use crate::failure::{FailureKind, Violation};
 use crate::fault::Moment;
 use crate::network::Arrivals;
 use crate::node::NodeId;
-use crate::subject::{Disk, Input, Outputs, Promise, RequestId, Response, Subject};
+use crate::subject::{Claim, Disk, Input, Outputs, Promise, RequestId, Response, Subject};
 use crate::trace::{Message, Sent};
 
 /// A node in a step, as the world hears it.
@@ -43,8 +44,8 @@ impl<'a, S: Subject> Asking<'a, S> {
                 return Err(violation);
             }
             // Before the next write: what is not durable yet must not have been promised.
-            if !self.world.promises.is_empty() {
-                self.world.judge_promises(node, subject)?;
+            if !self.world.claims.is_empty() {
+                self.world.judge_claims(node, subject)?;
             }
             let Some(write) = self.world.durable_at_once.pop_front() else { break };
             self.world.store(node, &write)?;
@@ -106,8 +107,8 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
 impl<S: Subject> World<S> {
     #[inline(never)]
     fn send(&mut self, from: NodeId, to: NodeId, message: S::Message) {
-        if let Some(promise) = S::promise(from, to, &message) {
-            self.promises.push(promise);
+        if let Some(claim) = S::claim(from, to, &message) {
+            self.claims.push(claim);
         }
         let kind = S::message_kind(&message);
         if self.is_explored {
@@ -171,29 +172,30 @@ impl<S: Subject> World<S> {
         Ok(())
     }
 
-    /// `subject` is as it was when it made its promises, but for the rest of that one step, and so is its disk.
+    /// `subject` is as it was when it said what it is held to, but for the rest of that one step, and so is its disk.
     #[inline(never)]
-    fn judge_promises(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
-        for place in 0..self.promises.len() {
-            let promise = self.promises[place];
-            match promise {
-                Promise::Log { index, .. } => {
+    fn judge_claims(&mut self, node: NodeId, subject: &S) -> Result<(), Box<Violation>> {
+        for place in 0..self.claims.len() {
+            match self.claims[place] {
+                Claim::Promises(promise @ Promise::Log { index, .. }) => {
                     let entry = index.checked_sub(1).and_then(|_| subject.log_entry(index));
                     self.checkers.promised(node, promise, entry, &self.disks[node])?;
                 }
-                Promise::Vote { term, candidate } => self.judge_vote(node, term, candidate)?,
-                Promise::WouldVote { term, candidate } => self.judge_silence(node, candidate, term, false)?,
-                Promise::HandOver { term, to } => self.checkers.hands_over(node, term, to)?,
+                Claim::Promises(Promise::Vote { term, candidate }) => self.judge_vote(node, term, candidate)?,
+                Claim::WouldVote { term, candidate } => {
+                    self.judge_silence(node, candidate, term, Listens::WouldVote)?;
+                }
+                Claim::HandsOver { term, to } => self.checkers.hands_over(node, term, to)?,
             }
         }
-        self.promises.clear();
+        self.claims.clear();
         Ok(())
     }
 
     /// `node` gives `candidate` its vote in `term`.
     #[cold]
     fn judge_vote(&mut self, node: NodeId, term: u64, candidate: NodeId) -> Result<(), Box<Violation>> {
-        self.judge_silence(node, candidate, term, true)?;
+        self.judge_silence(node, candidate, term, Listens::Votes)?;
         self.checkers.promised(node, Promise::Vote { term, candidate }, None, &self.disks[node])?;
         // The subject that is being stepped is not among them.
         for (leader, other) in NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes)) {

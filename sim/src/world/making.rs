@@ -106,7 +106,7 @@ impl<S: Subject> World<S> {
             is_explored: false,
             turn: None,
             atlas: Atlas::default(),
-            promises: Vec::new(),
+            claims: Vec::new(),
             durable_at_once: VecDeque::new(),
             responses: Vec::new(),
             plan,

@@ -49,7 +49,7 @@ use crate::network::{Links, Passage};
 use crate::node::{NodeId, NodeSet, PerNode};
 use crate::plan::Plan;
 use crate::queue::Queue;
-use crate::subject::{Disk, Input, Promise, RequestId, Response, Subject};
+use crate::subject::{Claim, Disk, Input, RequestId, Response, Subject};
 use crate::totals::FeatureCounts;
 use crate::trace::{Message, Source, Trace, What};
 
@@ -107,7 +107,7 @@ pub struct World<S: Subject> {
     slowed_by_ns: u64,
     atlas: Atlas,
     /// What a node has promised in the step under way.
-    promises: Vec<Promise>,
+    claims: Vec<Claim>,
     /// What a node has written in the step under way that is durable at once.
     durable_at_once: VecDeque<<S::Disk as Disk>::Write>,
     responses: Vec<(RequestId, Response<S::Answer>)>,

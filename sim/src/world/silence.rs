@@ -2,7 +2,8 @@
 
 use super::World;
 use super::mail::Letter;
-use crate::checkers::{leases, silence};
+use crate::checkers::leases;
+use crate::checkers::silence::{Listens, breach};
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::{OfLeader, Role, Subject};
@@ -55,7 +56,7 @@ impl<S: Subject> World<S> {
     ) -> Result<(), Box<Violation>> {
         let Courted { term, led } = courted;
         let has_listened = self.checkers.seen(node).term_and_vote.term == term;
-        if has_listened { Err(silence::listens(node, candidate, term, led)) } else { Ok(()) }
+        if has_listened { Err(breach(node, candidate, term, Listens::TakesUpTerm, led)) } else { Ok(()) }
     }
 
     /// `node` has started again.
@@ -67,20 +68,17 @@ impl<S: Subject> World<S> {
         }
     }
 
-    /// `node` gives `candidate` its vote in `term`, or says that it would.
+    /// `node` listens so to `candidate` in `term`.
     pub(super) fn judge_silence(
         &self,
         node: NodeId,
         candidate: NodeId,
         term: u64,
-        is_vote: bool,
+        how: Listens,
     ) -> Result<(), Box<Violation>> {
         let (Some(silences), Some(silent_for_ns)) = (&self.silences, self.silent_for_ns(node)) else { return Ok(()) };
         let now_ns = self.clocks[node].local_ns(self.now_ns);
-        match is_vote {
-            true => silences.votes(node, candidate, term, now_ns, silent_for_ns),
-            false => silences.would_vote(node, candidate, term, now_ns, silent_for_ns),
-        }
+        silences.listens(node, candidate, term, how, now_ns, silent_for_ns)
     }
 
     /// `leader` answers a read: whatever lease it holds must end before the silence that it rests on, by anybody's clock.
