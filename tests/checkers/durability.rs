@@ -63,6 +63,14 @@ impl Disks {
         self.try_writes(node, from, terms).expect("a lawful write")
     }
 
+    /// Nothing is left of `node`'s disk, and the servers go by these configurations from now on.
+    fn try_loses(mut self, node: NodeId, in_force: &[Membership]) -> Result<Self, Box<Violation>> {
+        let disk = &mut self.disks[usize::from(node.0)];
+        *disk = PaperDisk::default();
+        self.checker.disk_gone(node, disk, in_force, &self.committed)?;
+        Ok(self)
+    }
+
     /// The log of these terms is written by all `nodes`.
     fn on(self, nodes: &[NodeId], terms: &[u64]) -> Self {
         nodes.iter().fold(self, |disks, node| disks.writes(*node, 1, terms))
@@ -273,6 +281,32 @@ fn a_commit_before_a_change_that_is_lost_with_its_leader_stays_on_the_quorum_of_
     // of the change any more: two of four hold the entry, and no three of four can be found without one of them.
     let disks = cluster_of(4).on(&[N1], &[1, 1]).on(&[N2], &[1]).under(voters(&[N1, N2, N3])).commits(&[1]);
     assert!(disks.under(Membership::of_all(4)).writes(N3, 1, &[]).try_writes(N1, 2, &[]).is_ok());
+}
+
+/// The last entry is committed under the joint configuration on the way from {n3 n4} to {n1 n2}, on all of them.
+fn joint_commits() -> Disks {
+    let all = [N1, N2, N3, N4];
+    cluster_of(5).on(&all, &[1]).under(joint(&[N3, N4], &[N1, N2])).commits(&[1])
+}
+
+#[test]
+fn an_old_voter_may_be_lost_once_nobody_goes_by_the_joint_configuration_any_more() {
+    assert!(joint_commits().try_loses(N3, &[voters(&[N1, N2])]).is_ok());
+}
+
+#[test]
+fn an_old_voter_that_is_lost_while_anybody_goes_by_the_joint_configuration_is_noticed() {
+    let in_force = [voters(&[N1, N2]), joint(&[N3, N4], &[N1, N2])];
+    assert_rejected(joint_commits().try_loses(N3, &in_force), NAME, &["entry 1", "only 2 of 2 and 1 of 2 voters"]);
+}
+
+#[test]
+fn a_voter_that_is_lost_after_the_joint_configuration_is_noticed() {
+    let in_force = [voters(&[N1, N2])];
+    assert_rejected(joint_commits().try_loses(N2, &in_force), NAME, &["entry 1", "only 1 of 2 and 2 of 2 voters"]);
+    // Nor is one enough that some of the servers go by.
+    let in_force = [voters(&[N1, N2]), voters(&[N3, N4])];
+    assert_rejected(joint_commits().try_loses(N3, &in_force), NAME, &["entry 1"]);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::cell::{Cell, RefCell};
 
 use sim::linearizability::{Access, Outcome, Value};
 use sim::{
-    Choice, Claim, Clients, Disk, DiskPlan, Failure, Fault, Input, LogEntry, MarkCounts, Membership, Network, NodeId,
-    NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup, Subject, TermAndVote,
-    TimedFault, run_plan,
+    Choice, Claim, Clients, Disk, DiskPlan, Failure, Fault, FaultClass, Input, LogEntry, MarkCounts, Membership,
+    Network, NodeId, NodeSet, Observation, Outputs, Plan, Promise, RequestId, Response, Role, RunReport, Setup,
+    Subject, TermAndVote, TimedFault, run_plan,
 };
 
 use crate::disks::{PaperDisk, PaperWrite};
@@ -44,6 +44,8 @@ pub(crate) enum Act {
     Crashes,
     /// It crashes, and starts again with this in place of the term and vote that its disk has.
     WakesWith(u64, Option<NodeId>),
+    /// Its disk is destroyed, if the others can do without it.
+    IsWiped,
 }
 
 /// What a server looks like.
@@ -168,12 +170,24 @@ pub(crate) fn marks(first: Option<Membership>, script: Script) -> MarkCounts {
     report.totals.marks
 }
 
+/// How many of the disks that are to be destroyed are, in a lawful run of the same.
+pub(crate) fn wipes(first: Membership, script: Script) -> u64 {
+    let report = run_script(Some(first), script);
+    assert_eq!(report.failure, None);
+    report.totals.faults[FaultClass::Wipe]
+}
+
 fn run_script(first: Option<Membership>, script: Script) -> RunReport {
     FIRST.set(first);
-    let crash = |(act, (node, what)): (usize, &(NodeId, Act))| {
-        let crashes = matches!(what, Act::Crashes | Act::WakesWith(..));
-        let fault = Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 };
-        crashes.then_some(TimedFault::at(time_ns(act), fault))
+    let strikes = |(act, (node, what)): (usize, &(NodeId, Act))| {
+        let fault = match what {
+            Act::Crashes | Act::WakesWith(..) => {
+                Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 }
+            }
+            Act::IsWiped => Fault::Wipe { node: *node, ask_every_ns: ACT_NS },
+            _ => return None,
+        };
+        Some(TimedFault::at(time_ns(act), fault))
     };
     let end_ns = time_ns(script.len());
     let asked = script.iter().position(|(_, act)| matches!(act, Act::IsAsked));
@@ -194,7 +208,7 @@ fn run_script(first: Option<Membership>, script: Script) -> RunReport {
         disk: DiskPlan { write_ns: (0, 0), loses: true, tears: false, ..DiskPlan::default() },
         clock_drift_ppm: vec![0; 3],
         clients: Clients::Open { every_ns: asked.map_or(end_ns, time_ns) },
-        faults: script.iter().enumerate().filter_map(crash).collect(),
+        faults: script.iter().enumerate().filter_map(strikes).collect(),
         operations: Vec::new(),
         heal: None,
         engine: sim::Engine::Time,
@@ -256,7 +270,7 @@ impl Puppet {
             Act::Rewrites(terms) => self.shown.log = log(terms),
             Act::Refuses => out.refuse("it is told to".to_owned()),
             // The plan sees to it.
-            Act::IsAsked | Act::Crashes | Act::WakesWith(..) => {}
+            Act::IsAsked | Act::Crashes | Act::WakesWith(..) | Act::IsWiped => {}
         }
     }
 }

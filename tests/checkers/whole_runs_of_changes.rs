@@ -5,8 +5,8 @@ use sim::{Failure, Membership, NodeId, Promise};
 
 use crate::configurations::{joint, voters, with_learners};
 use crate::entries::{entry, log};
-use crate::puppets::Act::{Crashes, Follows, IsAsked, Promises, Shows, Snapshots, Stores, Tells, Votes};
-use crate::puppets::{Act, Shown, play, play_access, play_from, shows};
+use crate::puppets::Act::{Crashes, Follows, IsAsked, IsWiped, Promises, Shows, Snapshots, Stores, Tells, Votes};
+use crate::puppets::{Act, Shown, play, play_access, play_from, shows, wipes};
 use crate::verdicts::{N1, N2, N3};
 
 type Acts = Vec<(NodeId, Act)>;
@@ -200,6 +200,33 @@ fn durability_is_told_of_joint_configurations() {
         (N1, Shows(leader(N1, 1, &[1, 1]).committed(2).holds(2, two))),
     ];
     assert_failed(play_three(then(of_three(), acts)), "durability", &["entry 2", "1 of 1 and 1 of 3"]);
+}
+
+/// All of three commit the entry that ends the joint configuration on the way from {n2 n3} to {n1}; n1 and n3 go by what comes
+/// next, and n2 by `last`. Then n3's disk is destroyed: how many are.
+fn wiped_after_a_joint_configuration(last: Membership) -> u64 {
+    let (both, alone) = (joint(&[N2, N3], &[N1]), voters(&[N1]));
+    let first = leader(N1, 1, &[1]).goes_by(both);
+    let acts = then(elects(N1, 1, &[N1, N2, N3], first.clone()), stores(&[1]));
+    let follows = |membership| follower(1, &[1], 1).voted_for(N1).goes_by(membership);
+    let acts = then(
+        acts,
+        [
+            (N1, Shows(first.committed(1))),
+            (N1, Shows(leader(N1, 1, &[1]).committed(1).goes_by(alone))),
+            (N2, Shows(follows(last))),
+            (N3, Shows(follows(alone))),
+            (N3, IsWiped),
+            (N1, Shows(leader(N1, 1, &[1]).committed(1).goes_by(alone))),
+        ],
+    );
+    wipes(both, acts)
+}
+
+#[test]
+fn what_was_committed_under_a_joint_configuration_outlives_its_old_voters_once_nobody_goes_by_it() {
+    assert_eq!(wiped_after_a_joint_configuration(voters(&[N1])), 1);
+    assert_eq!(wiped_after_a_joint_configuration(joint(&[N2, N3], &[N1])), 0);
 }
 
 /// n1 has n3 leave, commits that, and takes it back in as a learner, of which it then knows this match.

@@ -44,13 +44,46 @@ impl Durability {
         disk: &impl Disk,
         committed: &StateMachineSafety,
     ) -> Result<(), Box<Violation>> {
+        if self.loses(node, first, disk, committed) {
+            self.check(self.last, self.under, self.holders(self.last))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Nothing is left of `node`'s disk, and it never starts again: whoever decides from now on goes by one of the
+    /// configurations `in_force`. The one that the last entry was committed under may be over: an entry that ends a joint
+    /// configuration is committed under it where a change is in force once it is applied, and then the old voters may go.
+    /// Where everybody has left it, a quorum of the new ones is enough: no election by either can do without one of them.
+    ///
+    /// # Errors
+    /// Where a committed entry is left on too few disks.
+    pub fn disk_gone(
+        &mut self,
+        node: NodeId,
+        disk: &impl Disk,
+        in_force: &[Membership],
+        committed: &StateMachineSafety,
+    ) -> Result<(), Box<Violation>> {
+        if !self.loses(node, 1, disk, committed) {
+            return Ok(());
+        }
+        let holders = self.holders(self.last);
+        let is_over = !in_force.contains(&self.under);
+        if is_over && !in_force.is_empty() && in_force.iter().all(|membership| membership.is_quorum(holders)) {
+            return Ok(());
+        }
+        self.check(self.last, self.under, holders)
+    }
+
+    /// Whether `node`'s disk, which changed from `first` on, has lost the last committed entry: nothing but the loss of a holder
+    /// can take a quorum away.
+    fn loses(&mut self, node: NodeId, first: u64, disk: &impl Disk, committed: &StateMachineSafety) -> bool {
         let held = &mut self.held[node];
         let before = *held;
         *held = before.min(first - 1);
         self.look(node, disk, committed);
-        // Nothing but the loss of a holder can take a quorum away.
-        let is_lost = before >= self.last && self.held[node] < self.last;
-        if is_lost { self.check(self.last, self.under, self.holders(self.last)) } else { Ok(()) }
+        before >= self.last && self.held[node] < self.last
     }
 
     /// A server that goes by one of the configurations `under` moves its commit index to `index`. Two are in force in

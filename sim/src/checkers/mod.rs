@@ -232,7 +232,8 @@ impl Checkers {
 
     /// Nothing is left of `node`'s disk, and it never starts again.
     pub(crate) fn disk_gone(&mut self, node: NodeId, disk: &impl Disk) -> Result<(), Box<Violation>> {
-        self.durability.disk_changed(node, 1, disk, &self.state_machine_safety)
+        let in_force = self.current_memberships(NodeSet::all(self.nodes));
+        self.durability.disk_gone(node, disk, &in_force, &self.state_machine_safety)
     }
 
     /// `node` starts with what `disk` holds.
