@@ -92,6 +92,12 @@ impl Disk for PaperDisk {
         self.snapshot_index
     }
 
+    fn lose_log_after(&mut self, kept: u64) -> bool {
+        let loses = kept < self.last_index();
+        self.entries.truncate(kept as usize);
+        loses
+    }
+
     fn changes_log_from(write: &PaperWrite) -> Option<u64> {
         match write {
             // That a snapshot may have changed the log is for the checkers to know.

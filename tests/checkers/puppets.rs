@@ -46,6 +46,8 @@ pub(crate) enum Act {
     WakesWith(u64, Option<NodeId>),
     /// Its disk is destroyed, if the others can do without it.
     IsWiped,
+    /// It crashes, and its disk has lost some of its last entries, if the others can do without it.
+    LosesLog,
 }
 
 /// What a server looks like.
@@ -184,6 +186,7 @@ fn run_script(first: Option<Membership>, script: Script) -> RunReport {
             Act::Crashes | Act::WakesWith(..) => {
                 Fault::Crash { nodes: NodeSet::default().with(*node), down_ns: ACT_NS / 2 }
             }
+            Act::LosesLog => Fault::LoseLog { node: *node, down_ns: ACT_NS / 2 },
             Act::IsWiped => Fault::Wipe { node: *node, ask_every_ns: ACT_NS },
             _ => return None,
         };
@@ -270,7 +273,7 @@ impl Puppet {
             Act::Rewrites(terms) => self.shown.log = log(terms),
             Act::Refuses => out.refuse("it is told to".to_owned()),
             // The plan sees to it.
-            Act::IsAsked | Act::Crashes | Act::WakesWith(..) | Act::IsWiped => {}
+            Act::IsAsked | Act::Crashes | Act::WakesWith(..) | Act::IsWiped | Act::LosesLog => {}
         }
     }
 }

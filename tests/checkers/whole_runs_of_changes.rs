@@ -5,7 +5,9 @@ use sim::{Failure, Membership, NodeId, Promise};
 
 use crate::configurations::{joint, voters, with_learners};
 use crate::entries::{entry, log};
-use crate::puppets::Act::{Crashes, Follows, IsAsked, IsWiped, Promises, Shows, Snapshots, Stores, Tells, Votes};
+use crate::puppets::Act::{
+    Crashes, Follows, IsAsked, IsWiped, LosesLog, Promises, Shows, Snapshots, Stores, Tells, Votes,
+};
 use crate::puppets::{Act, Shown, play, play_access, play_from, shows, wipes};
 use crate::verdicts::{N1, N2, N3};
 
@@ -362,6 +364,19 @@ fn snapshots_is_told_of_disks() {
         (N2, Snapshots(2, &[1, 1])),
     ];
     assert_failed(play(then(three_commits(), acknowledged)), "snapshots", &["n2's disk", "acknowledged 3"]);
+}
+
+#[test]
+fn snapshots_is_told_of_disks_that_lost_what_was_acknowledged() {
+    let acknowledges =
+        |term| [(N2, Shows(shows(term).log(&[1, 1, 1]))), (N2, Promises(Promise::Log { term, index: 3 }))];
+    let compacts = || (N2, Snapshots(2, &[1, 1]));
+    let loses = then(three_commits(), then(acknowledges(1).to_vec(), [(N2, LosesLog)]));
+    assert_eq!(play(then(loses.clone(), [compacts()])), None);
+    // In a later term it has had a chance to find out.
+    let acts = then(vec![(N2, Votes(2, None)), (N2, Stores(1, &[1, 1, 1]))], acknowledges(2));
+    let again = then(then(loses, acts), [compacts()]);
+    assert_failed(play(again), "snapshots", &["n2's disk", "acknowledged 3"]);
 }
 
 #[test]

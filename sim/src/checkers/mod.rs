@@ -96,6 +96,8 @@ struct NodeView {
     /// A snapshot that was sent is in its log, and not on its disk yet.
     is_installing: bool,
     acknowledgements: Acknowledgements,
+    /// Its disk has lost, through no fault of its own, what it acknowledged in this term.
+    lost_log_in: Option<u64>,
 }
 
 impl Checkers {
@@ -218,7 +220,8 @@ impl Checkers {
         let log_from = if snapshot == view.durable_snapshot {
             log_from
         } else {
-            let acknowledged = view.acknowledgements.in_term(durable.term);
+            let is_excused = view.lost_log_in == Some(durable.term);
+            let acknowledged = if is_excused { 0 } else { view.acknowledgements.in_term(durable.term) };
             snapshots::on_disk(node, view.durable_snapshot, snapshot, disk.last_index(), acknowledged)?;
             view.durable_snapshot = snapshot;
             // A snapshot that was sent may have taken all that followed with it.
@@ -228,6 +231,13 @@ impl Checkers {
             Some(first) => self.durability.disk_changed(node, first, disk, &self.state_machine_safety),
             None => Ok(()),
         }
+    }
+
+    /// `node`'s disk has lost its log after `kept`, which it had said to be durable.
+    pub(crate) fn log_lost(&mut self, node: NodeId, disk: &impl Disk, kept: u64) -> Result<(), Box<Violation>> {
+        let view = &mut self.views[node];
+        view.lost_log_in = Some(view.durable.term);
+        self.disk_changed(node, disk, Some(kept + 1))
     }
 
     /// Nothing is left of `node`'s disk, and it never starts again.

@@ -190,7 +190,7 @@ impl<S: Subject> World<S> {
         if disk.lose_log_after(kept) {
             self.counts[FaultClass::LostLog] += 1;
             self.trace.remark(|| format!("{node} keeps its log up to {kept}"));
-            self.checkers.disk_changed(node, disk, Some(kept + 1))?;
+            self.checkers.log_lost(node, disk, kept)?;
         }
         Ok(())
     }
