@@ -95,8 +95,8 @@ pub use runner::check;
 pub use scenario::Scenario;
 pub use shrink::{Shrinking, Shrunk, USUAL_EVENTS, shrink_seed, shrink_tape, spell_out};
 pub use subject::{
-    AppliedDigest, Claim, Disk, Input, LogEntry, Observation, OfLeader, Outputs, Promise, RequestId, Response, Role,
-    Setup, Silence, Subject, TermAndVote,
+    AppliedDigest, Candidacy, Claim, Disk, Input, LogEntry, Observation, OfLeader, Outputs, Promise, RequestId,
+    Response, Role, Setup, Silence, Subject, TermAndVote,
 };
 pub use synchronous::Synchronous;
 pub use tape::{Tape, TapeError};

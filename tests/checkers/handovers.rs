@@ -1,7 +1,9 @@
-//! Who is asked to campaign at once has acknowledged all that the leader's log holds.
+//! Who is asked to campaign at once has a vote, and has acknowledged all that the leader's log holds.
 
-use sim::checkers::handovers::asked;
+use sim::Membership;
+use sim::checkers::handovers::{asked, to_voter};
 
+use crate::configurations::{joint, voters, with_learners};
 use crate::verdicts::{N1, N2, assert_rejected};
 
 #[test]
@@ -18,4 +20,13 @@ fn whoever_has_said_nothing_in_this_term_may_not_be_asked() {
 fn whoever_has_all_may_be_asked_and_may_have_said_more_in_the_meantime() {
     assert!(asked(N1, N2, 7, 7).is_ok());
     assert!(asked(N1, N2, 7, 8).is_ok());
+}
+
+#[test]
+fn whoever_has_no_vote_may_not_be_asked() {
+    let of_one = voters(&[N1]);
+    assert_rejected(to_voter(N1, N2, of_one), "handovers", &["n1 asks n2", "no vote in {n1}"]);
+    assert_rejected(to_voter(N1, N2, with_learners(of_one, &[N2])), "handovers", &["no vote in {n1}, learners {n2}"]);
+    to_voter(N1, N2, Membership::of_all(2)).expect("it votes");
+    to_voter(N1, N2, joint(&[N1, N2], &[N1])).expect("it still votes");
 }

@@ -361,3 +361,13 @@ fn a_learner_is_no_part_of_a_quorum() {
 fn nobody_decides_where_nobody_votes() {
     assert!(!Membership::default().is_quorum(voters(&[N1, N2, N3, N4, N5]).voters));
 }
+
+#[test]
+fn a_leader_whose_removal_is_committed_leads_no_more() {
+    let logs = cluster_of(voters(&[N1, N2, N3])).creates(N1, 4, joint(&[N1, N2, N3], &[N2, N3]));
+    logs.0.leads(N1, 4).expect("the old voters still have a say");
+    let logs = logs.creates(N1, 5, voters(&[N2, N3]));
+    logs.0.leads(N1, 4).expect("it commits the configuration that leaves it out");
+    logs.0.leads(N2, 9).expect("n2's log has nothing of it");
+    assert_rejected(logs.0.leads(N1, 5), NAME, &["n1 leads on", "{n2 n3}, at 5, is committed"]);
+}

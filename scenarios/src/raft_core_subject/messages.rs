@@ -1,7 +1,7 @@
 //! What a message holds its sender to, and what it says in a few words.
 
-use raft_core::{AppendOutcome, LogPosition, Message};
-use sim::{Claim, NodeId, OfLeader, Promise};
+use raft_core::{AppendOutcome, LogPosition, Message, RequestVote, Term};
+use sim::{Candidacy, Claim, NodeId, OfLeader, Promise};
 
 /// What the sender may not take back, even in a crash, or is held to besides.
 pub(crate) fn claim_in<P>(from: NodeId, to: NodeId, message: &Message<P>) -> Option<Claim> {
@@ -83,8 +83,15 @@ pub(crate) fn says_of_leader<P>(message: &Message<P>) -> Option<OfLeader> {
     match message {
         Message::AppendEntries(append) => Some(OfLeader::Leads(append.term.0)),
         Message::InstallSnapshot(part) => Some(OfLeader::Leads(part.term.0)),
-        Message::RequestVote(request) if request.is_transfer => Some(OfLeader::HandsOver(request.term.0)),
-        Message::RequestVote(request) => Some(OfLeader::Campaigns(request.term.0)),
+        Message::RequestVote(RequestVote { term, last, is_transfer: true, .. }) => {
+            Some(OfLeader::HandsOver(candidacy(*term, *last)))
+        }
+        Message::RequestVote(request) => Some(OfLeader::Campaigns(candidacy(request.term, request.last))),
+        Message::PreVote(request) => Some(OfLeader::WouldCampaign(candidacy(request.term, request.last))),
         _ => None,
     }
+}
+
+fn candidacy(term: Term, last: LogPosition) -> Candidacy {
+    Candidacy { term: term.0, last: (last.term.0, last.index.0) }
 }

@@ -213,6 +213,10 @@ impl Subject for RaftCore {
         says_of_leader(message)
     }
 
+    fn is_confirmed_read(command: &Command) -> bool {
+        command.verb == Verb::Read(ReadPath::ReadIndex)
+    }
+
     fn observe(&mut self) -> Option<Observation> {
         Some(Observation {
             term_and_vote: term_and_vote(self.raft.term(), self.raft.voted_for()),

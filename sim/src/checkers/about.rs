@@ -13,6 +13,10 @@ pub struct About {
 pub const ALL: &[About] = &[
     About { name: "election_safety", property: "a term has at most one leader, with durable votes of a quorum" },
     About { name: "election_quorum", property: "a leader was sent the votes of a quorum, of both where two decide" },
+    About {
+        name: "election_restriction",
+        property: "nobody votes for a candidate whose log is older than its own, nor says that it would",
+    },
     About { name: "one_vote", property: "a server votes for one candidate a term, and remembers it" },
     About { name: "leader_append_only", property: "a leader only appends to its log" },
     About { name: "log_matching", property: "logs that share an entry are identical up to it" },
@@ -29,7 +33,7 @@ pub const ALL: &[About] = &[
     About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
     About {
         name: "membership",
-        property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign",
+        property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign, who was removed leads no more",
     },
     About {
         name: "snapshots",
@@ -51,11 +55,15 @@ pub const ALL: &[About] = &[
     },
     About {
         name: "handovers",
-        property: "a leader with a vote asks to campaign only whoever has acknowledged all of its log",
+        property: "a leader with a vote asks to campaign only whoever has one too, and has acknowledged all of its log",
     },
     About {
         name: "linearizable_reads",
         property: "who answers a read by itself leads, and has all that was committed when it came",
+    },
+    About {
+        name: "read_confirmation",
+        property: "a leader answers a read by itself once a quorum has answered what it sent since the read came, or by a lease",
     },
     About { name: "linearizability", property: "one order explains all that clients were told, key by key" },
     About { name: "exactly_once", property: "a request that is repeated takes effect once, and gets the same answer" },

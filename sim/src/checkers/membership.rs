@@ -179,6 +179,22 @@ impl Memberships {
         Ok(())
     }
 
+    /// `node` leads, and holds everything up to `committed` for committed.
+    ///
+    /// # Errors
+    /// Where that has the last configuration of its log, and no place for it in that: then it leads no more (dissertation §4.2.2).
+    pub fn leads(&self, node: NodeId, committed: u64) -> Result<(), Box<Violation>> {
+        match self.nodes[node.index()].logged.last() {
+            Some((index, latest)) if *index <= committed && !latest.is_voter(node) => {
+                let detail = format!(
+                    "{node} leads on though the configuration {latest}, at {index}, is committed and has no vote for it"
+                );
+                Err(Violation::new(NAME, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// `node` appends an entry of `term` at `index` that some log has had before, and says that it holds `told()`.
     ///
     /// # Errors

@@ -11,6 +11,7 @@ mod commits;
 pub mod decided;
 pub mod durability;
 pub mod election_quorum;
+pub mod election_restriction;
 pub mod election_safety;
 pub mod handovers;
 mod in_force;
@@ -27,6 +28,7 @@ pub mod monotonic;
 pub mod one_vote;
 pub mod progress_order;
 pub mod promises;
+pub mod read_confirmation;
 mod requests;
 pub mod silence;
 pub mod snapshots;
@@ -192,9 +194,11 @@ impl Checkers {
     pub(crate) fn hands_over(&self, node: NodeId, term: u64, to: NodeId) -> Result<(), Box<Violation>> {
         let Observation { membership, last_index, .. } = self.views[node].seen;
         // One that was removed goes, and can wait for nobody.
-        if !membership.unwrap_or(self.everyone).is_voter(node) {
+        let membership = membership.unwrap_or(self.everyone);
+        if !membership.is_voter(node) {
             return Ok(());
         }
+        handovers::to_voter(node, to, membership)?;
         handovers::asked(node, to, last_index, self.views[to].acknowledgements.in_term(term))
     }
 
@@ -338,6 +342,9 @@ impl Checkers {
         }
         if now.commit_index != before.commit_index {
             self.check_commit(node, &before, &now, disks)?;
+        }
+        if now.role == Role::Leader && (now.commit_index != before.commit_index || is_newly_elected) {
+            self.memberships.leads(node, now.commit_index)?;
         }
         StateMachineSafety::indexes(node, now.applied_index, now.commit_index, now.last_index)?;
         if now.applied_index != before.applied_index

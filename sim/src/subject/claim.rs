@@ -64,8 +64,19 @@ pub struct Silence {
 pub enum OfLeader {
     /// It is from who leads this term.
     Leads(u64),
-    /// It asks for a vote in this term, on behalf of a leader that hands over.
-    HandsOver(u64),
-    /// It asks for a vote in this term, since its sender holds nobody to lead.
-    Campaigns(u64),
+    /// It asks for a vote, on behalf of a leader that hands over.
+    HandsOver(Candidacy),
+    /// It asks for a vote, since its sender holds nobody to lead.
+    Campaigns(Candidacy),
+    /// It asks whether its sender would get a vote.
+    WouldCampaign(Candidacy),
+}
+
+/// What a candidate says of itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Candidacy {
+    /// The term that it wants to lead.
+    pub term: u64,
+    /// The term and the index of the last entry of its log.
+    pub last: (u64, u64),
 }

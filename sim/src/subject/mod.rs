@@ -17,7 +17,7 @@ use crate::linearizability::{Access, Outcome};
 use crate::membership::Membership;
 use crate::node::{NodeId, NodeSet};
 
-pub use claim::{Claim, OfLeader, Promise, Silence};
+pub use claim::{Candidacy, Claim, OfLeader, Promise, Silence};
 pub use disk::Disk;
 pub use input::{Input, RequestId, Setup};
 pub use observation::{AppliedDigest, LogEntry, Observation, Role, TermAndVote};
@@ -45,7 +45,8 @@ pub use output::{Outputs, Response};
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
 /// | [`access`](Subject::access) and [`outcome`](Subject::outcome) | a history that is linearizable (`linearizability`); beside `observe` or `decided`, reads of what was there (`linearizable_reads`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
-/// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader), [`claim`](Subject::claim) | nobody who has just heard from a leader votes for another (`silence`) |
+/// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader), [`claim`](Subject::claim) | nobody who has just heard from a leader votes for another (`silence`), or for an older log than its own (`election_restriction`) |
+/// | [`is_confirmed_read`](Subject::is_confirmed_read) | a leader answers a read once a quorum has answered what it sent since (`read_confirmation`) |
 ///
 /// # What fits
 ///
@@ -211,7 +212,7 @@ pub trait Subject: Sized {
         None
     }
 
-    /// What `message` tells a voter of who leads, or would, for [`silence`](Self::silence) to be judged by.
+    /// What `message` tells a voter of who leads, or would, for its votes and its [`silence`](Self::silence) to be judged by.
     fn says_of_leader(message: &Self::Message) -> Option<OfLeader> {
         let _ = message;
         None
@@ -235,6 +236,13 @@ pub trait Subject: Sized {
     fn decided(&self, from: u64) -> impl Iterator<Item = u64> {
         let _ = from;
         std::iter::empty()
+    }
+
+    /// Whether `command` is a read that a leader answers without the log and without trusting any clock: only once a quorum has
+    /// answered something that it sent after the read came.
+    fn is_confirmed_read(command: &Self::Command) -> bool {
+        let _ = command;
+        false
     }
 
     /// What the Raft checkers may see. Taken after every step of the node; `None` for what is not a Raft.

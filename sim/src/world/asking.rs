@@ -1,6 +1,7 @@
 //! What a node asks for in a step, carried out while it asks.
 
 use super::event::Event;
+use super::mail::Letter;
 use super::{World, in_words};
 use crate::checkers::leases;
 use crate::checkers::silence::Listens;
@@ -142,6 +143,7 @@ impl<S: Subject> World<S> {
         }
         if let Some(stale_ns) = arrivals.stale_ns {
             let letter = self.mail.post(message.clone());
+            self.note_sent(&letter, from, to);
             self.trace.leads_to(letter.source());
             if let Some(taping) = &mut self.taping {
                 taping.posted(letter.place());
@@ -151,8 +153,16 @@ impl<S: Subject> World<S> {
     }
 
     #[inline]
+    fn note_sent(&mut self, letter: &Letter, from: NodeId, to: NodeId) {
+        if let Some(confirmations) = &mut self.confirmations {
+            confirmations.sent(letter.place(), from, to, self.trace.events);
+        }
+    }
+
+    #[inline]
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
         let letter = self.mail.post(message);
+        self.note_sent(&letter, from, to);
         self.trace.leads_to(letter.source());
         if let Some(taping) = &mut self.taping {
             taping.posted(letter.place());
@@ -182,9 +192,7 @@ impl<S: Subject> World<S> {
                     self.checkers.promised(node, promise, entry, &self.disks[node])?;
                 }
                 Claim::Promises(Promise::Vote { term, candidate }) => self.judge_vote(node, term, candidate)?,
-                Claim::WouldVote { term, candidate } => {
-                    self.judge_silence(node, candidate, term, Listens::WouldVote)?;
-                }
+                Claim::WouldVote { term, candidate } => self.judge_would_vote(node, candidate, term)?,
                 Claim::HandsOver { term, to } => self.checkers.hands_over(node, term, to)?,
             }
         }

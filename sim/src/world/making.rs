@@ -89,6 +89,8 @@ impl<S: Subject> World<S> {
             keys_left_open: 0,
             checkers: Checkers::new(nodes),
             silences: (!plan.faults.iter().any(|timed| timed.fault.breaks_clocks())).then(Silences::default),
+            confirmations: None,
+            plea: None,
             trace: Trace::default(),
             counts: FaultCounts::default(),
             features: FeatureCounts::default(),

@@ -4,6 +4,7 @@ mod ambush;
 mod asking;
 mod by_priority;
 mod clogs;
+mod confirming;
 mod damage;
 mod disks;
 mod event;
@@ -15,6 +16,7 @@ mod mail;
 mod making;
 mod nodes;
 mod operations;
+mod pleas;
 mod quorums;
 mod requests;
 mod seen;
@@ -33,10 +35,12 @@ pub(crate) use exploring::Position;
 use healing::Healing;
 use host::{Alarms, Host};
 use mail::{Letter, Mail};
+use pleas::Plea;
 use taping::Taping;
 
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
+use crate::checkers::read_confirmation::Confirmations;
 use crate::checkers::silence::Silences;
 use crate::choices::{Choices, Turn};
 use crate::clients::Client;
@@ -81,6 +85,10 @@ pub struct World<S: Subject> {
     checkers: Checkers,
     /// Where times are times: nothing is chosen out of their order, and no clock is set.
     silences: Option<Silences>,
+    /// Once a read has come that a leader must make sure for.
+    confirmations: Option<Box<Confirmations>>,
+    /// What the node under way is asked by a candidate.
+    plea: Option<Box<Plea>>,
     trace: Trace,
     counts: FaultCounts,
     features: FeatureCounts,
@@ -323,7 +331,10 @@ impl<S: Subject> World<S> {
             return Ok(());
         }
         // Looked at where it lies, and then moved once.
-        let courted = self.note_word_of_leader(to, &letter);
+        self.note_word_of_leader(from, to, &letter);
+        if let Some(confirmations) = &mut self.confirmations {
+            confirmations.arrived(letter.place(), from, to);
+        }
         self.deliveries += 1;
         if let Some(taping) = &mut self.taping {
             taping.delivered(self.now_ns, to, letter.place());
@@ -334,7 +345,7 @@ impl<S: Subject> World<S> {
         if let Some(message) = self.mail.take(letter) {
             self.step_node(to, Input::Receive { from, message })?;
         }
-        courted.map_or(Ok(()), |courted| self.judge_courtship(to, from, courted))
+        if self.plea.is_some() { self.judge_plea() } else { Ok(()) }
     }
 
     #[cold]

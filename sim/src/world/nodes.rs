@@ -32,6 +32,9 @@ impl<S: Subject> World<S> {
     ) -> Result<(), Box<Violation>> {
         if self.subjects[node].is_some() {
             self.hosts[node].asked.push(id);
+            if S::is_confirmed_read(&command) {
+                self.note_read(node, id);
+            }
         }
         self.step_node(node, Input::Request { id, command })
     }

@@ -87,7 +87,7 @@ impl<S: Subject> World<S> {
     }
 
     /// The term and the index of the last entry: whose is later has the later log.
-    fn last_position(&self, node: NodeId) -> (u64, u64) {
+    pub(super) fn last_position(&self, node: NodeId) -> (u64, u64) {
         let log = self.checkers.log(node);
         (log.last().map_or(0, |entry| entry.term), log.len() as u64)
     }

@@ -192,6 +192,7 @@ impl<S: Subject> World<S> {
             }
             if self.history.is_read(id) {
                 self.judge_lease(node, subject)?;
+                self.judge_confirmation(node, id, &response)?;
                 self.checkers.read_ended(id);
             }
             let is_remote = !matches!(self.plan.clients, Clients::Open { .. }) || self.is_probe(id.client);

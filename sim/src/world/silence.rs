@@ -1,62 +1,21 @@
-//! Who hears from a leader, and so owes it silence; and whose lease rests on that.
+//! Who owes a leader silence; and whose lease rests on that.
 
 use super::World;
-use super::mail::Letter;
 use crate::checkers::leases;
-use crate::checkers::silence::{Listens, breach};
+use crate::checkers::silence::Listens;
 use crate::failure::Violation;
 use crate::node::NodeId;
-use crate::subject::{OfLeader, Role, Subject};
-
-/// A candidate of a later term that a node should not listen to, and to the leader of which term it owes that.
-#[derive(Clone, Copy)]
-pub(super) struct Courted {
-    term: u64,
-    led: u64,
-}
+use crate::subject::{Role, Subject};
 
 impl<S: Subject> World<S> {
-    /// The message of `letter` arrives at `node`.
-    #[inline]
-    pub(super) fn note_word_of_leader(&mut self, node: NodeId, letter: &Letter) -> Option<Courted> {
-        let silences = self.silences.as_mut()?;
-        match self.mail.read(letter).and_then(S::says_of_leader)? {
-            OfLeader::Leads(term) => {
-                if term >= self.checkers.seen(node).term_and_vote.term {
-                    silences.heard(node, term, self.clocks[node].local_ns(self.now_ns));
-                }
-                None
-            }
-            OfLeader::HandsOver(term) => {
-                silences.asked_on_behalf(node, term);
-                None
-            }
-            OfLeader::Campaigns(term) => self.courted(node, term),
-        }
-    }
-
-    #[cold]
-    fn courted(&self, node: NodeId, term: u64) -> Option<Courted> {
+    /// To the leader of which term `node` owes it not to listen to a candidate of `term`.
+    pub(super) fn owes_silence_to(&self, node: NodeId, term: u64) -> Option<u64> {
         let silent_for_ns = self.silent_for_ns(node)?;
         if term <= self.checkers.seen(node).term_and_vote.term {
             return None;
         }
         let now_ns = self.clocks[node].local_ns(self.now_ns);
-        let led = self.silences.as_ref()?.broken_by(node, term, now_ns, silent_for_ns)?;
-        Some(Courted { term, led })
-    }
-
-    /// `node` has taken in what `candidate` asks, and should not have listened.
-    #[cold]
-    pub(super) fn judge_courtship(
-        &self,
-        node: NodeId,
-        candidate: NodeId,
-        courted: Courted,
-    ) -> Result<(), Box<Violation>> {
-        let Courted { term, led } = courted;
-        let has_listened = self.checkers.seen(node).term_and_vote.term == term;
-        if has_listened { Err(breach(node, candidate, term, Listens::TakesUpTerm, led)) } else { Ok(()) }
+        self.silences.as_ref()?.broken_by(node, term, now_ns, silent_for_ns)
     }
 
     /// `node` has started again.
