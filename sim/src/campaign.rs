@@ -58,9 +58,9 @@ impl CampaignReport {
     }
 }
 
-/// Seeds are handed out in so many parts, none of which is larger than this.
+/// Seeds are handed out in so many parts, none of which is larger than this: a thread is begun for each, and its memory with it.
 const PARTS: u64 = 32;
-const MOST_AT_A_TIME: u64 = 64;
+const MOST_AT_A_TIME: u64 = 512;
 
 /// Does `make` on a thread named after the seeds that it is about. A stack that overflows ends the process, and all that is said of it
 /// is the name of the thread: the same command with those seeds names fewer, and at last one.

@@ -225,38 +225,33 @@ impl Links {
 
     fn block(&mut self) {
         let all = NodeSet::all(self.nodes as u8);
-        for from in (0..MAX_NODES as u8).map(NodeId) {
-            let union = |who: &dyn Fn(&Fault) -> NodeSet| {
-                self.cuts.iter().fold(NodeSet::default(), |nodes, cut| nodes.union(who(cut)))
-            };
-            let (deaf, clogged) = (union(&|cut| deaf_to(from, cut, all)), union(&|cut| clogged_from(from, cut)));
-            self.closed[from.index()] = deaf.union(clogged);
-            self.clogged[from.index()] = clogged.difference(deaf);
+        let (mut deaf, mut clogged) = ([NodeSet::default(); MAX_NODES], [NodeSet::default(); MAX_NODES]);
+        self.out_of_reach = NodeSet::default();
+        for cut in &self.cuts {
+            match *cut {
+                Fault::Partition { side, .. } => add(&mut deaf, split(side, all)),
+                Fault::Cut { deaf: cut_off, .. } => add(&mut deaf, cut_off),
+                Fault::OneWayPartition { from, to, .. } => add(&mut deaf, one_way(from, to)),
+                Fault::Clog { from, to, .. } => add(&mut clogged, one_way(from, to)),
+                Fault::ClientPartition { nodes, .. } => self.out_of_reach = self.out_of_reach.union(nodes),
+                _ => {}
+            }
         }
-        let cut_off = |cut: &Fault| match *cut {
-            Fault::ClientPartition { nodes, .. } => nodes,
-            _ => NodeSet::default(),
-        };
-        self.out_of_reach = self.cuts.iter().fold(NodeSet::default(), |nodes, cut| nodes.union(cut_off(cut)));
+        for from in 0..MAX_NODES {
+            self.closed[from] = deaf[from].union(clogged[from]);
+            self.clogged[from] = clogged[from].difference(deaf[from]);
+        }
     }
 }
 
-/// Who does not hear `from` during `partition`.
-fn deaf_to(from: NodeId, partition: &Fault, all: NodeSet) -> NodeSet {
-    match *partition {
-        Fault::Partition { side, .. } => split(side, all)[from.index()],
-        Fault::OneWayPartition { from: senders, to, .. } if senders.contains(from) => to,
-        Fault::Cut { deaf, .. } => deaf[from.index()],
-        _ => NodeSet::default(),
-    }
+/// Adds, for each sender, who does not hear it.
+fn add(closed: &mut [NodeSet; MAX_NODES], more: [NodeSet; MAX_NODES]) {
+    closed.iter_mut().zip(more).for_each(|(closed, more)| *closed = closed.union(more));
 }
 
-/// Who hears `from` only once `fault` is over.
-fn clogged_from(from: NodeId, fault: &Fault) -> NodeSet {
-    match *fault {
-        Fault::Clog { from: senders, to, .. } if senders.contains(from) => to,
-        _ => NodeSet::default(),
-    }
+/// For each sender: `receivers`, where it is one of `senders`.
+fn one_way(senders: NodeSet, receivers: NodeSet) -> [NodeSet; MAX_NODES] {
+    std::array::from_fn(|from| if senders.contains(NodeId(from as u8)) { receivers } else { NodeSet::default() })
 }
 
 /// The class that a partition is counted in.

@@ -7,30 +7,32 @@ use crate::node::NodeId;
 use crate::subject::{LogEntry, Observation, Role, Subject};
 use crate::trace::{Change, Source, StateChange};
 
-/// A node as it was seen before a step.
+/// What was seen of a node before a step.
 pub(super) struct Before {
-    seen: Observation,
-    /// Where the run is recorded.
-    log: Option<Vec<LogEntry>>,
+    role: Role,
+    commit_index: u64,
+    /// All of it, where the run is recorded.
+    whole: Option<Box<(Observation, Vec<LogEntry>)>>,
 }
 
 impl<S: Subject> World<S> {
-    #[cold]
+    #[inline(never)]
     pub(super) fn remember(&mut self, node: NodeId, is_new_alarm: bool) -> Before {
         if is_new_alarm {
             self.trace.leads_to(Source::Alarm(node));
         }
-        let log = self.trace.is_recording().then(|| self.checkers.log(node).to_vec());
-        Before { seen: *self.checkers.seen(node), log }
+        let seen = self.checkers.seen(node);
+        let whole = self.trace.is_recording().then(|| Box::new((*seen, self.checkers.log(node).to_vec())));
+        Before { role: seen.role, commit_index: seen.commit_index, whole }
     }
 
-    #[cold]
-    pub(super) fn tell_changes(&mut self, node: NodeId, Before { seen: before, log: log_before }: &Before) {
+    #[inline(never)]
+    pub(super) fn tell_changes(&mut self, node: NodeId, before: &Before) {
         let seen = self.checkers.seen(node);
         let leads = seen.role == Role::Leader;
         let (is_new, commits) = (before.role != Role::Leader, seen.commit_index > before.commit_index);
-        if let Some(log_before) = log_before
-            && let Some(change) = StateChange::between(node, (before, log_before), (seen, self.checkers.log(node)))
+        if let Some((seen_before, log_before)) = before.whole.as_deref()
+            && let Some(change) = StateChange::between(node, (seen_before, log_before), (seen, self.checkers.log(node)))
         {
             self.trace.note_change(|| Change::State(change));
         }
