@@ -8,7 +8,7 @@ use scenarios::catalogue;
 use scenarios::raft_core_subject::RaftCore;
 use sim::explain::{Part, explain};
 use sim::tape::Decisions;
-use sim::trace::{Difference, Length, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline};
+use sim::trace::{Change, Difference, Length, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline};
 use sim::{
     Choice, Disk, Failure, Fault, Input, NodeId, NodeSet, Outputs, Plan, Scenario, Setup, Subject, TimedFault, World,
     record_seed, run_plan, run_seed,
@@ -151,6 +151,36 @@ fn the_slice_of_a_planted_failure_is_its_chain_of_causes_and_little_else() {
     assert!(has(&|what| *what == What::Timer));
     assert_eq!(slice.events().last(), Some(failure.event));
     assert!(slice.len() <= 6 && world.events() > 30, "{} of {}", slice.len(), world.events());
+}
+
+/// Quorums are counted over configurations: whoever reads of one must see how it came to be that.
+#[test]
+fn a_slice_shows_how_its_nodes_came_to_the_configuration_that_they_go_by() {
+    let scenario = catalogue::find::<RaftCore>("membership", None).expect("the catalogue has it");
+    let mut seen = 0;
+    for seed in 0..10 {
+        let (world, _) = record_seed(&scenario, seed).expect("a plan");
+        let records = world.records();
+        let configured = |record: &&Record| {
+            let goes_by = |change: &Change| matches!(change, Change::State(state) if state.membership.is_some());
+            record.event > 0 && record.changes.len() == 1 && record.changes.iter().any(goes_by)
+        };
+        let Some(last) = records.iter().rfind(configured) else { continue };
+        let node = last.node.expect("a configuration is somebody's");
+        let failure = Failure {
+            kind: sim::FailureKind::Safety,
+            checker: "election_quorum".to_owned(),
+            signature: String::new(),
+            detail: format!("{node} leads without a quorum"),
+            event: records.len() as u64 - 1,
+            virtual_ms: 0,
+        };
+        let slice = Slice::of(records, &failure);
+        assert!(slice.contains(last.event), "seed {seed}: {last}");
+        let asked = |event: u64| matches!(records[event as usize].what, What::Operation { .. });
+        seen += usize::from(slice.events().any(asked));
+    }
+    assert!(seen >= 5, "in {seen} of 10 an operator is seen to ask for it");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The causal slice of a failure: the few events of a run that led to it.
 //!
 //! From the failing event backwards. The sender of a message matters, and who asked; of what happened on a node before,
-//! only what put it into its role and term, and what made the entries what they are that the violation speaks of.
+//! only what put it into its role and term, what configuration it went by last, and what made the entries what they are that
+//! the violation speaks of.
 //! A timer's arming does not matter, or every heartbeat would.
 
 use std::collections::BTreeSet;
@@ -144,7 +145,11 @@ impl<'a> Search<'a> {
         let became = before.iter().rev().find(|record| {
             record.state_change(node).and_then(|state| state.term).is_some_and(|term| terms.contains(&term))
         });
-        let mut matters: Vec<&Record> = became.into_iter().collect();
+        // Quorums are counted over the configuration that it goes by: where that was ever changed, it matters.
+        let configured = before.iter().rev().find(|record| {
+            !starts(record, node) && record.state_change(node).is_some_and(|state| state.membership.is_some())
+        });
+        let mut matters: Vec<&Record> = became.into_iter().chain(configured).collect();
         for index in &self.named.indexes {
             let of_entry = before
                 .iter()
@@ -224,12 +229,16 @@ fn commits(change: &Change, index: u64) -> bool {
     matches!(change, Change::State(state) if state.commit_index.is_some_and(|commit| commit >= index))
 }
 
+/// Whether `node` starts again in `record`.
+fn starts(record: &Record, node: NodeId) -> bool {
+    record.changes.iter().any(|change| matches!(change, Change::Starts { node: who } if *who == node))
+}
+
 /// Whether `record` is where `node`'s commit index came to `index` or went beyond it.
 fn reaches(records: &[Record], record: &Record, node: NodeId, commit: Option<u64>, index: u64) -> bool {
     let earlier = records[..record.event as usize].iter().rev();
     let before = earlier.map_while(|record| {
-        let starts = record.changes.iter().any(|change| matches!(change, Change::Starts { node: who } if *who == node));
-        (!starts).then(|| record.state_change(node).and_then(|state| state.commit_index))
+        (!starts(record, node)).then(|| record.state_change(node).and_then(|state| state.commit_index))
     });
     commit.is_some_and(|commit| commit >= index) && before.flatten().next().unwrap_or(0) < index
 }
