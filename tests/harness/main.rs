@@ -1,5 +1,6 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
+mod core_changes;
 mod cores;
 mod coverage;
 mod faults;
@@ -106,6 +107,15 @@ fn a_recorded_run_has_the_hash_of_the_run() {
 fn a_node_that_refuses_an_honest_message_is_a_safety_failure() {
     let failure = failure(Habit::Refuses);
     assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Safety, "honest_peers"));
+}
+
+#[test]
+fn a_node_that_names_another_which_the_cluster_does_not_have_is_a_crash() {
+    for habit in [Habit::WritesToStrangers, Habit::NamesStrangers] {
+        let failure = failure(habit);
+        assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Crash, "crash"));
+        assert!(failure.detail.contains("names n9, of a cluster of "), "{}", failure.detail);
+    }
 }
 
 /// How the first of so many seeds of the swarm ends in which something is wrong with this subject.

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Role, Setup, Subject, TermAndVote};
+use sim::{Choice, Disk, Input, LogEntry, NodeId, Observation, Outputs, Response, Role, Setup, Subject, TermAndVote};
 
 /// What the toy does beside chatting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -27,6 +27,10 @@ pub(crate) enum Habit {
     PanicsAtStart,
     /// Refuses messages.
     Refuses,
+    /// Sends to a node that the cluster does not have.
+    WritesToStrangers,
+    /// Sends clients to a node that the cluster does not have.
+    NamesStrangers,
     /// Answers each message with two.
     Storms,
     /// Wants to be woken at once, again and again.
@@ -45,6 +49,8 @@ impl Habit {
         Self::CannotStart,
         Self::PanicsAtStart,
         Self::Refuses,
+        Self::WritesToStrangers,
+        Self::NamesStrangers,
         Self::Storms,
         Self::Fidgets,
     ];
@@ -131,6 +137,10 @@ impl Subject for Toy {
             (Input::Receive { from, .. }, Habit::Storms) => {
                 out.send(from, "well");
                 out.send(from, "hello to you too");
+            }
+            (Input::Receive { .. }, Habit::WritesToStrangers) => out.send(NodeId(8), "anybody there?"),
+            (Input::Request { id, .. }, Habit::NamesStrangers) => {
+                out.respond(id, Response::NotLeader { leader: Some(NodeId(8)) });
             }
             (Input::Request { .. }, Habit::Panics) => panic!("the toy is broken"),
             (Input::Request { .. }, Habit::Stops) => out.stop("enough".to_owned()),

@@ -60,6 +60,13 @@ impl<'a, S: Subject> Asking<'a, S> {
         if world.responses.is_empty() { Ok(()) } else { world.send_responses(node, subject) }
     }
 
+    /// The node sends something, or a client, to one that the cluster does not have.
+    #[cold]
+    fn names_a_stranger(&mut self, stranger: NodeId) {
+        let detail = format!("{} names {stranger}, of a cluster of {}", self.node, self.world.plan.nodes);
+        self.complaints().stopped.get_or_insert_with(|| Violation::new("crash", detail));
+    }
+
     #[cold]
     fn complaints(&mut self) -> &mut Complaints {
         self.complaints.get_or_insert_default()
@@ -68,6 +75,9 @@ impl<'a, S: Subject> Asking<'a, S> {
 
 impl<S: Subject> Outputs<S> for Asking<'_, S> {
     fn send(&mut self, to: NodeId, message: S::Message) {
+        if to.0 >= self.world.plan.nodes {
+            return self.names_a_stranger(to);
+        }
         self.world.send(self.node, to, message);
     }
 
@@ -76,6 +86,11 @@ impl<S: Subject> Outputs<S> for Asking<'_, S> {
     }
 
     fn respond(&mut self, id: RequestId, response: Response<S::Answer>) {
+        if let Response::NotLeader { leader: Some(leader) } = &response
+            && leader.0 >= self.world.plan.nodes
+        {
+            return self.names_a_stranger(*leader);
+        }
         match self.world.hosts[self.node].answered(self.node, id) {
             Ok(()) => self.world.responses.push((id, response)),
             Err(violation) => {

@@ -40,6 +40,8 @@ pub(super) struct Healing {
     /// The client that asks for a write until one is answered.
     pub(super) probe: u16,
     pub(super) last_asked: NodeId,
+    /// How many hints in a row it has followed since.
+    pub(super) hints_followed: usize,
     /// Where the answered write stands in the log.
     pub(super) written_at: Option<u64>,
     /// Who leads, and in which term, since the core has settled.
@@ -87,6 +89,7 @@ impl<S: Subject> World<S> {
             then: heal.then,
             probe,
             last_asked,
+            hints_followed: 0,
             written_at,
             settled,
             owed: Vec::new(),
@@ -201,12 +204,15 @@ impl<S: Subject> World<S> {
     pub(super) fn probe(&mut self) {
         // Once one is answered it asks no more: in a session, what is asked later would make nodes forget what the core is
         // asked for since.
-        let Some(Healing { core, probe, last_asked, tempo_ns, written_at: None, .. }) = self.healing else { return };
+        let Some(Healing { core, probe, last_asked, hints_followed, tempo_ns, written_at: None, .. }) = self.healing
+        else {
+            return;
+        };
         let (id, command) = self.begin_request(usize::from(probe));
         let network = self.client_network();
         let client = &mut self.clients[usize::from(probe)];
-        let hint = client.leader().filter(|leader| core.contains(*leader));
-        // On from the last one that was asked unasked for: hints that name each other would otherwise be all that it hears.
+        // Hints that name each other would otherwise be all that it hears: on, after a while, from the last one asked without any.
+        let hint = client.leader().filter(|leader| core.contains(*leader) && hints_followed < core.len());
         let next = next_of(core, last_asked);
         let to = hint.unwrap_or(next);
         let delay_ns = client.delay_ns(&network);
@@ -215,10 +221,11 @@ impl<S: Subject> World<S> {
             self.queue.push(self.now_ns + delay_ns, Event::Request { to, attempt: 0, id, command: Box::new(command) });
         }
         self.queue.push(self.now_ns + PROBE_PATIENCE * tempo_ns, Event::ClientGivesUp { id, attempt: 1 });
-        if let Some(healing) = &mut self.healing
-            && hint.is_none()
-        {
-            healing.last_asked = next;
+        if let Some(healing) = &mut self.healing {
+            match hint {
+                Some(_) => healing.hints_followed += 1,
+                None => (healing.last_asked, healing.hints_followed) = (next, 0),
+            }
         }
     }
 
