@@ -10,8 +10,8 @@ use sim::explain::{Part, explain};
 use sim::tape::Decisions;
 use sim::trace::{Change, Difference, Length, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline};
 use sim::{
-    Choice, Disk, Failure, Fault, Input, NodeId, NodeSet, Outputs, Plan, Scenario, Setup, Subject, TimedFault, World,
-    record_seed, run_plan, run_seed,
+    Choice, Disk, Failure, FailureKind, Fault, Input, NodeId, NodeSet, Outputs, Plan, Role, Scenario, Setup, Subject,
+    TimedFault, World, record_seed, run_plan, run_seed,
 };
 
 use crate::toy::{Habit, Toy};
@@ -153,6 +153,12 @@ fn the_slice_of_a_planted_failure_is_its_chain_of_causes_and_little_else() {
     assert!(slice.len() <= 6 && world.events() > 30, "{} of {}", slice.len(), world.events());
 }
 
+/// A failure of a run that did not fail, as if `checker` had noticed it in `event`.
+fn as_if(checker: &str, detail: String, event: u64) -> Failure {
+    let (checker, signature) = (checker.to_owned(), String::new());
+    Failure { kind: FailureKind::Safety, checker, signature, detail, event, virtual_ms: 0 }
+}
+
 /// Quorums are counted over configurations: whoever reads of one must see how it came to be that.
 #[test]
 fn a_slice_shows_how_its_nodes_came_to_the_configuration_that_they_go_by() {
@@ -167,20 +173,43 @@ fn a_slice_shows_how_its_nodes_came_to_the_configuration_that_they_go_by() {
         };
         let Some(last) = records.iter().rfind(configured) else { continue };
         let node = last.node.expect("a configuration is somebody's");
-        let failure = Failure {
-            kind: sim::FailureKind::Safety,
-            checker: "election_quorum".to_owned(),
-            signature: String::new(),
-            detail: format!("{node} leads without a quorum"),
-            event: records.len() as u64 - 1,
-            virtual_ms: 0,
-        };
+        let failure = as_if("election_quorum", format!("{node} leads without a quorum"), records.len() as u64 - 1);
         let slice = Slice::of(records, &failure);
         assert!(slice.contains(last.event), "seed {seed}: {last}");
         let asked = |event: u64| matches!(records[event as usize].what, What::Operation { .. });
         seen += usize::from(slice.events().any(asked));
     }
     assert!(seen >= 5, "in {seen} of 10 an operator is seen to ask for it");
+}
+
+/// Who listens to a candidate and should not has heard a leader: whoever reads of it must see when, and that it leads.
+#[test]
+fn a_slice_shows_what_its_node_heard_from_the_leader_that_it_betrays() {
+    let scenario = catalogue::find::<RaftCore>("elections", None).expect("the catalogue has it");
+    let mut seen = 0;
+    for seed in 0..20 {
+        let (world, _) = record_seed(&scenario, seed).expect("a plan");
+        let records = world.records();
+        let elected = |record: &Record| {
+            record.changes.iter().find_map(|change| match change {
+                Change::State(state) if state.role == Some(Role::Leader) => {
+                    Some((state.node, state.term?, record.event))
+                }
+                _ => None,
+            })
+        };
+        let (leader, term, since) = records.iter().find_map(elected).expect("somebody leads");
+        let is_word = |record: &&Record| matches!(&record.what, What::Delivery(message) if message.from == leader && record.event > since);
+        let word = records.iter().find(is_word).expect("it says so");
+        let node = word.node.expect("a message comes to somebody");
+        let next = records[word.event as usize + 1..].iter().find(|record| record.node == Some(node));
+        let Some(next) = next.filter(|next| !is_word(next)) else { continue };
+        let detail = format!("{node} votes in term {}, and has heard from the leader of term {term}", term + 1);
+        let slice = Slice::of(records, &as_if("silence", detail, next.event));
+        assert!(slice.contains(word.event) && slice.contains(since), "seed {seed}: {word}");
+        seen += 1;
+    }
+    assert!(seen >= 3, "{seen} of 20 runs have such a word, and something else after it");
 }
 
 #[test]

@@ -24,6 +24,8 @@ struct Named {
     nodes: BTreeSet<NodeId>,
     terms: BTreeSet<u64>,
     indexes: BTreeSet<u64>,
+    /// Somebody heard of a leader, and what follows from that.
+    is_about_hearing: bool,
 }
 
 impl Slice {
@@ -50,6 +52,9 @@ impl Slice {
             // What is committed elsewhere is what the failing node is held against.
             let is_first = |record: &&Record| record.changes.iter().any(|change| commits(change, index));
             search.add_found(records.iter().find(is_first));
+        }
+        if search.named.is_about_hearing {
+            search.add_words_of_leaders(last);
         }
         if failure.kind == FailureKind::Liveness {
             search.add_found(records.iter().rev().find(|record| record.what == What::Heals));
@@ -201,6 +206,28 @@ impl<'a> Search<'a> {
         counted.into_iter().for_each(|event| self.add(event));
     }
 
+    /// What the node that fails in `last` heard last from the leader of each term that the violation names.
+    fn add_words_of_leaders(&mut self, last: &Record) {
+        let before = &self.records[..last.event as usize];
+        for term in self.named.terms.clone() {
+            let leads = |record: &Record, node| {
+                record
+                    .state_change(node)
+                    .is_some_and(|state| state.role == Some(Role::Leader) && state.term == Some(term))
+            };
+            let elected = before.iter().find_map(|record| {
+                let node = record.changes.iter().filter_map(Change::node).find(|node| leads(record, *node))?;
+                Some((node, record.event))
+            });
+            let Some((leader, since)) = elected else { continue };
+            let is_word = |record: &&Record| {
+                let What::Delivery(message) = &record.what else { return false };
+                record.node == last.node && message.from == leader && record.event > since
+            };
+            self.add_found(before.iter().rfind(is_word));
+        }
+    }
+
     /// What kept a message of the slice from arriving.
     fn add_partitions(&mut self) {
         let mut active: Vec<(usize, u64)> = Vec::new();
@@ -246,7 +273,7 @@ fn reaches(records: &[Record], record: &Record, node: NodeId, commit: Option<u64
 impl Named {
     /// The nodes, terms and indexes that `text` names, as the checkers write them.
     fn in_words(text: &str) -> Self {
-        let mut named = Self::default();
+        let mut named = Self { is_about_hearing: text.contains("heard"), ..Self::default() };
         let words: Vec<&str> =
             text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
         for (place, word) in words.iter().enumerate() {
@@ -279,6 +306,7 @@ mod tests {
         assert_eq!(named.nodes, BTreeSet::from([NodeId(2)]));
         assert_eq!(named.terms, BTreeSet::from([1, 4]));
         assert_eq!(named.indexes, BTreeSet::from([3]));
+        assert!(!named.is_about_hearing);
         let named = Named::in_words("n1 answers request 5 of client 2 twice; n9 and n0 are nobody");
         assert_eq!(named, Named { nodes: BTreeSet::from([NodeId(0)]), ..Named::default() });
     }
