@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Change, Record, What};
+use super::{Change, Record, StateChange, What};
 use crate::failure::{Failure, FailureKind};
 use crate::node::{MAX_NODES, NodeId};
 use crate::subject::Role;
@@ -160,11 +160,10 @@ impl<'a> Search<'a> {
                 .iter()
                 .rev()
                 .find(|record| record.state_change(node).is_some_and(|state| state.changes_entry(*index)));
-            let of_commit = before.iter().rev().find(|record| {
-                record.state_change(node).is_some_and(|state| reaches(before, record, node, state.commit_index, *index))
-            });
             matters.extend(of_entry);
-            matters.extend(of_commit);
+            for counted in [|state: &StateChange| state.commit_index, |state: &StateChange| state.snapshot_index] {
+                matters.extend(before.iter().rev().find(|record| reaches(before, record, node, counted, *index)));
+            }
         }
         // A crash since then has taken what was not durable.
         let since = became.map_or(0, |record| record.event);
@@ -261,13 +260,19 @@ fn starts(record: &Record, node: NodeId) -> bool {
     record.changes.iter().any(|change| matches!(change, Change::Starts { node: who } if *who == node))
 }
 
-/// Whether `record` is where `node`'s commit index came to `index` or went beyond it.
-fn reaches(records: &[Record], record: &Record, node: NodeId, commit: Option<u64>, index: u64) -> bool {
+/// Whether `record` is where what is `counted` of `node` came to `index` or went beyond it.
+fn reaches(
+    records: &[Record],
+    record: &Record,
+    node: NodeId,
+    counted: fn(&StateChange) -> Option<u64>,
+    index: u64,
+) -> bool {
     let earlier = records[..record.event as usize].iter().rev();
-    let before = earlier.map_while(|record| {
-        (!starts(record, node)).then(|| record.state_change(node).and_then(|state| state.commit_index))
-    });
-    commit.is_some_and(|commit| commit >= index) && before.flatten().next().unwrap_or(0) < index
+    let before =
+        earlier.map_while(|record| (!starts(record, node)).then(|| record.state_change(node).and_then(counted)));
+    record.state_change(node).and_then(counted).is_some_and(|count| count >= index)
+        && before.flatten().next().unwrap_or(0) < index
 }
 
 impl Named {
