@@ -15,6 +15,11 @@ use super::zoo::Header;
 /// A bug may make the code turn in circles: who does not answer by then never will.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// A shrunk run of more steps than this is no pleasure to read: then other failing runs are shrunk too.
+pub(super) const READABLE_STEPS: u64 = 20;
+/// So many failing runs are shrunk at most, the shortest ones.
+pub(super) const MOST_SHRUNK: usize = 4;
+
 /// What each program is put through.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Trial {
@@ -38,11 +43,11 @@ pub(super) struct Outcome {
     pub(super) runs: u64,
     pub(super) events: u64,
     pub(super) detections: Vec<Detection>,
-    /// What became of the shortest of the failing runs when it was shrunk.
+    /// What became of the shortest of the failing runs when they were shrunk, the one that became shortest.
     pub(super) shrunk: Option<Shrunk>,
 }
 
-/// A shrunk run.
+/// A shrunk run, and how long the longest took of all that were shrunk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
 pub(super) struct Shrunk {
     /// Its deliveries, timeouts, faults and client calls.
@@ -89,14 +94,31 @@ impl Trial {
         let answer = answer(&mut fuzz, LONGEST)?;
         let Fuzzed { runs, events, failures } =
             serde_json::from_slice(&answer).map_err(|error| format!("the program does not answer: {error}"))?;
-        let shortest = failures.iter().min_by_key(|detection| detection.event);
-        let shrunk = shortest.map(|detection| self.shrink(program, detection.seed)).transpose()?;
+        let shrunk = self.shrink_shortest(program, &failures)?;
         Ok(Outcome { seeds_from: self.seeds.start, runs, events, detections: failures, shrunk })
     }
 
-    fn shrink(&self, program: &Path, seed: u64) -> Result<Shrunk, String> {
+    /// Shrinks the shortest of the failing runs, and some of the next where that stays long: one failure may be the long way
+    /// round to what another shows at once.
+    fn shrink_shortest(&self, program: &Path, failures: &[Detection]) -> Result<Option<Shrunk>, String> {
+        let mut by_length: Vec<&Detection> = failures.iter().collect();
+        by_length.sort_by_key(|detection| detection.event);
+        let mut best: Option<Shrunk> = None;
+        for (number, detection) in by_length.into_iter().take(MOST_SHRUNK).enumerate() {
+            if best.is_some_and(|best| best.steps <= READABLE_STEPS) {
+                break;
+            }
+            let folder = program.with_extension(if number == 0 { "run".to_owned() } else { format!("run{number}") });
+            let shrunk = self.shrink(program, detection.seed, &folder)?;
+            let before = best.unwrap_or(shrunk);
+            best = Some(Shrunk { steps: shrunk.steps.min(before.steps), seconds: shrunk.seconds.max(before.seconds) });
+        }
+        Ok(best)
+    }
+
+    fn shrink(&self, program: &Path, seed: u64, folder: &Path) -> Result<Shrunk, String> {
         let mut shrink = self.command(program, "shrink");
-        shrink.arg(seed.to_string()).arg("--out").arg(program.with_extension("run"));
+        shrink.arg(seed.to_string()).arg("--out").arg(folder);
         let answer = answer(&mut shrink, LONGEST)?;
         serde_json::from_slice(&answer).map_err(|error| format!("the program does not shrink seed {seed}: {error}"))
     }
