@@ -241,7 +241,7 @@ pub(super) struct ScoreArgs {
     #[arg(long, value_name = "N", default_value_t = 20_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) budget_events: u64,
     /// Go on to the next bug after so many failing seeds
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     pub(super) enough: u64,
     /// The scenario, one of those that `list` shows
     #[arg(long, value_name = "NAME", default_value = scenarios::catalogue::DEFAULT)]
