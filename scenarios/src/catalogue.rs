@@ -281,9 +281,9 @@ fn usual() -> Nemesis {
         about: Vec::new(),
         message_kinds: 0,
         operations: Vec::new(),
-        operations_ppm: 750_000,
+        operations_ppm: 850_000,
         // Most runs go on after the faults, with a healed core.
-        heal_ppm: 800_000,
+        heal_ppm: 700_000,
         outside: vec![Outside::Down, Outside::Paused, Outside::CutOff, Outside::Mute],
         duration: (20, 40),
         clients: (2, 11),

@@ -51,6 +51,9 @@ pub enum Moment {
     LeaderCommits,
     /// A node starts again after a crash.
     Restarted,
+    /// A candidate asks for its vote, or whether there would be one, whoever has just heard from a leader, and owes it
+    /// [silence](crate::Subject::silence).
+    Disturbed,
     /// A node sends a message of this type, an index into [`MESSAGE_KINDS`](crate::Subject::MESSAGE_KINDS).
     Sent {
         /// The type.
@@ -69,6 +72,7 @@ impl Moment {
             Self::LeaderElected => 1 << 1,
             Self::LeaderCommits => 1 << 2,
             Self::Restarted => 1 << 3,
+            Self::Disturbed => 1 << 4,
             Self::Sent { kind } => 1 << (8 + kind % MOST_KINDS),
         }
     }

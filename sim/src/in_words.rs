@@ -34,6 +34,7 @@ impl Trigger {
             Moment::LeaderElected => "a node becomes leader".to_owned(),
             Moment::LeaderCommits => "a leader commits more".to_owned(),
             Moment::Restarted => "a node starts again".to_owned(),
+            Moment::Disturbed => "a candidate asks whoever has just heard from a leader".to_owned(),
             Moment::Sent { kind } => {
                 format!("{} is sent", kinds.get(usize::from(kind)).copied().unwrap_or("a message"))
             }
@@ -41,6 +42,7 @@ impl Trigger {
         let whom = match self.aim {
             Aim::Named => "",
             Aim::There => ", against that node",
+            Aim::Peer if matches!(self.moment, Moment::Disturbed) => ", against who is asked",
             Aim::Peer if matches!(self.moment, Moment::Sent { .. }) => ", against who it goes to",
             Aim::Peer => ", against that node",
             Aim::Leader => ", against the leader",

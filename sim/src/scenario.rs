@@ -2,6 +2,7 @@
 
 use crate::choices::{Choice, Choices};
 use crate::engine::Engine;
+use crate::fault::TimedFault;
 use crate::faults::FaultClass;
 use crate::plan::Plan;
 use crate::subject::Subject;
@@ -64,8 +65,23 @@ impl<S: Subject> Scenario<S> {
     /// The plan that `seed` draws.
     #[must_use]
     pub fn plan(&self, seed: u64) -> Plan<S::Settings> {
-        Plan { engine: self.engine, ..(self.draw)(&mut Choices::new(seed).plan()) }
+        let mut choice = Choices::new(seed).plan();
+        let mut plan = Plan { engine: self.engine, ..(self.draw)(&mut choice) };
+        if let Engine::Pct(pct) = self.engine {
+            thin(&mut plan.faults, pct.events / EVENTS_A_FAULT, &mut choice);
+        }
+        plan
     }
+}
+
+/// Under priorities a run has so few events that what strikes now and then in order of time would strike all the time, and hardly
+/// anything else would happen: an election and a first commit take some dozens of events.
+const EVENTS_A_FAULT: u64 = 50;
+
+/// Leaves about `most` of them, any.
+fn thin(faults: &mut Vec<TimedFault>, most: u64, choice: &mut Choice) {
+    let count = faults.len() as u64;
+    faults.retain(|_| choice.below(count) < most);
 }
 
 impl<S: Subject> std::fmt::Debug for Scenario<S> {

@@ -89,7 +89,7 @@ impl Settings {
         Self {
             election_timeout_ms: (shortest_ms, shortest_ms + choice.within((shortest_ms / 4, 2 * shortest_ms))),
             // Most often no more than it takes: each is events in which nothing happens.
-            heartbeat_ms: shortest_ms / *choice.pick(&[2, 2, 2, 3, 3, 6]),
+            heartbeat_ms: shortest_ms / *choice.pick(&[2, 2, 2, 2, 3, 3, 3, 6]),
             pre_vote,
             check_quorum,
             lease_clock_drift_ppm: (may_lease && choice.chance_ppm(900_000)).then_some(0),

@@ -215,12 +215,14 @@ impl Draw {
     /// that has forgotten all but what is on its disk.
     fn meanwhile(&self, choice: &mut Choice, has_ambushes: bool, cut: &TimedFault) -> Option<TimedFault> {
         let is_cut = matches!(cut.fault, Fault::Partition { .. } | Fault::OneWayPartition { .. } | Fault::Cut { .. });
-        let is_drawn = choice.chance_ppm(333_333);
+        let is_drawn = choice.chance_ppm(500_000);
         let later_ns = choice.within((0, cut.fault.lasts_ns()));
         let nodes = NodeSet::default().with(NodeId(choice.below(u64::from(self.nodes)) as u8));
         let down_ns = choice.within((0, self.latency_ns / 4));
-        let moment = Moment::Sent { kind: choice.below(u64::from(self.message_kinds.max(1))) as u8 };
-        let is_waiting = has_ambushes && self.message_kinds > 0 && choice.chance_ppm(666_667);
+        let kind = choice.below(u64::from(self.message_kinds.max(1))) as u8;
+        // Who is cut off is the first to ask for a new leader, and it asks those who still have one.
+        let moment = if choice.chance_ppm(500_000) { Moment::Disturbed } else { Moment::Sent { kind } };
+        let is_waiting = has_ambushes && self.message_kinds > 0 && choice.chance_ppm(900_000);
         let trigger = Trigger { moment, nth: 1, after_ns: 0, aim: Aim::Peer };
         let fault = Fault::Crash { nodes, down_ns };
         let timed = TimedFault { at_ns: cut.at_ns + later_ns, trigger: is_waiting.then_some(trigger), fault };

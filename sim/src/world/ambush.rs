@@ -32,6 +32,11 @@ impl Ambushes {
         self.wanted & (Moment::LeaderElected.bit() | Moment::LeaderCommits.bit()) != 0
     }
 
+    /// Whether any of them waits for a candidate that asks in vain, or should.
+    pub(super) fn watch_candidates(&self) -> bool {
+        self.wanted & Moment::Disturbed.bit() != 0
+    }
+
     /// The moment has come once more. Returns whose turn it is.
     fn count(&mut self, moment: Moment) -> Vec<(usize, Trigger)> {
         let mut due = Vec::new();

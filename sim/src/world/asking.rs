@@ -130,6 +130,7 @@ impl<S: Subject> World<S> {
         if self.is_explored {
             return self.post(0, from, to, kind, message);
         }
+        let disturbs = self.ambushes.watch_candidates() && self.disturbs(to, &message);
         let mut arrivals = self.links.route(from, to, kind, &mut self.counts);
         if let Some(taping) = &mut self.taping {
             arrivals = taping.sent((from, to, kind), arrivals, self.plan.network.median_ns());
@@ -149,6 +150,9 @@ impl<S: Subject> World<S> {
             self.post(first_ns, from, to, kind, message);
         }
         self.notice(Moment::Sent { kind }, from, to);
+        if disturbs {
+            self.notice(Moment::Disturbed, from, to);
+        }
     }
 
     #[cold]

@@ -38,6 +38,17 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Whether `message` asks `voter` for what it must refuse for the sake of a leader.
+    #[cold]
+    pub(super) fn disturbs(&self, voter: NodeId, message: &S::Message) -> bool {
+        match S::says_of_leader(message) {
+            Some(OfLeader::Campaigns(Candidacy { term, .. }) | OfLeader::WouldCampaign(Candidacy { term, .. })) => {
+                self.owes_silence_to(voter, term).is_some()
+            }
+            _ => false,
+        }
+    }
+
     #[cold]
     fn note_plea(&mut self, candidate: NodeId, voter: NodeId, said: OfLeader) {
         let (candidacy, owes_silence_to) = match said {
