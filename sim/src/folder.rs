@@ -58,7 +58,7 @@ pub fn write_folder<S: Subject>(folder: &Path, shrunk: &Shrunk<S::Settings>, rep
         text::<S>(shrunk, &world, replay),
         json::<S>(shrunk, &report, replay),
         shrunk.tape.write::<S>(),
-        whole(&world, &shrunk.failure),
+        shown(&world, &shrunk.failure, Length::Full),
         lines(world.records()),
         lines(world.history().ops().iter()),
         test::<S>(&shrunk.tape),
@@ -97,7 +97,7 @@ fn text<S: Subject>(shrunk: &Shrunk<S::Settings>, world: &World<S>, replay: &str
         plan.nodes,
         how_far(shrunk)
     );
-    text += &whole(world, &shrunk.failure);
+    text += &shown(world, &shrunk.failure, Length::Page);
     text
 }
 
@@ -120,10 +120,10 @@ fn json<S: Subject>(shrunk: &Shrunk<S::Settings>, report: &RunReport, replay: &s
     serde_json::to_string_pretty(&document).unwrap_or_default() + "\n"
 }
 
-/// Every event, in lanes.
-fn whole<S: Subject>(world: &World<S>, failure: &Failure) -> String {
+/// The run, in lanes.
+fn shown<S: Subject>(world: &World<S>, failure: &Failure, length: Length) -> String {
     let records = world.records();
-    timeline(world.plan().nodes, records, &Slice::of(records, failure), Length::Full)
+    timeline(world.plan().nodes, records, &Slice::of(records, failure), length)
 }
 
 /// Each a line.

@@ -8,7 +8,9 @@ use scenarios::catalogue;
 use scenarios::raft_core_subject::RaftCore;
 use sim::explain::{Part, explain};
 use sim::tape::Decisions;
-use sim::trace::{Change, Difference, Length, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline};
+use sim::trace::{
+    Change, Difference, Length, MOST_ON_A_PAGE, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline,
+};
 use sim::{
     Choice, Disk, Failure, FailureKind, Fault, Input, NodeId, NodeSet, Outputs, Plan, Role, Scenario, Setup, Subject,
     TimedFault, World, record_seed, run_plan, run_seed,
@@ -239,6 +241,34 @@ fn the_columns_of_a_timeline_are_fixed_and_the_slice_is_marked() {
     );
     // A node that is down is shown as such until it starts again.
     assert!(full.contains("[down]") && full.lines().last().is_some_and(|line| !line.contains("down")));
+}
+
+#[test]
+fn a_page_has_every_event_of_a_short_run_and_the_slice_of_a_long_one() {
+    let (world, failure) = failing();
+    let slice = Slice::of(world.records(), &failure);
+    let shows = |records: &[Record], length| timeline(3, records, &slice, length);
+    let short = &world.records()[..MOST_ON_A_PAGE.min(world.records().len())];
+    assert_eq!(shows(short, Length::Page), shows(short, Length::Full));
+    let mut long = world.records().to_vec();
+    let idle =
+        long.iter().find(|record| !slice.contains(record.event) && record.event > 0).expect("there is one").clone();
+    long.resize(10 * MOST_ON_A_PAGE, idle);
+    let page = shows(&long, Length::Page);
+    assert_eq!(page.lines().filter(|line| line.starts_with('*')).count(), slice.len());
+    assert!(page.lines().count() < 4 * slice.len() && page.contains("... "), "{page}");
+}
+
+/// Where nobody gets anywhere, messages go to and fro for ever: they are no story.
+#[test]
+fn the_slice_of_a_standstill_is_what_changed_and_not_what_went_to_and_fro() {
+    let scenario = catalogue::find::<RaftCore>("replication", None).expect("the catalogue has it");
+    let (world, _) = record_seed(&scenario, 1).expect("a plan");
+    let records = world.records();
+    let detail = "n1 has committed up to 1, and its leader n2 up to 3".to_owned();
+    let failure = Failure { kind: FailureKind::Liveness, ..as_if("liveness", detail, records.len() as u64 - 1) };
+    let slice = Slice::of(records, &failure);
+    assert!(slice.len() > 3 && slice.len() * 20 < records.len(), "{} of {}", slice.len(), records.len());
 }
 
 /// As ShiViz reads it: pairs of lines, each host counting its own events from 1.

@@ -115,7 +115,7 @@ fn story<S: CatalogueSubject>(run: &Run<'_, S::Settings>) -> Option<String> {
     }
     let (world, _) = record_tape::<S>(&shrunk.tape).ok()?;
     let slice = Slice::of(world.records(), &shrunk.failure);
-    let lines = timeline(shrunk.tape.plan.nodes, world.records(), &slice, Length::Full);
+    let lines = timeline(shrunk.tape.plan.nodes, world.records(), &slice, Length::Page);
     let end = if shrunk.is_done { ", and without any one of them it would not" } else { "" };
     let (before, steps) = shrunk.steps;
     Some(format!("The shortest run found: it takes {steps} steps of {before} to fail so{end}\n{LEGEND}{lines}"))

@@ -98,7 +98,7 @@ fn finish<S: CatalogueSubject>(
         let (world, _) = record_tape::<S>(tape).map_err(|problem| problem.to_string())?;
         let records = world.records();
         let slice = Slice::of(records, &shrunk.failure);
-        let lines = timeline(tape.plan.nodes, records, &slice, Length::Full);
+        let lines = timeline(tape.plan.nodes, records, &slice, Length::Page);
         let Failure { kind, checker, detail, .. } = &shrunk.failure;
         print(&format!(
             "{lines}\nFAILED: {checker} ({kind}): {detail}\n{}\n\n{}/ has it all. Again: raft-sim replay --tape {}",

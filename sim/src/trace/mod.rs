@@ -18,7 +18,7 @@ pub(crate) use record::in_ms;
 pub use record::{Change, Message, Record, Request, Sent, StateChange, What};
 pub use shiviz::{SHIVIZ_PARSER, shiviz};
 pub use slice::Slice;
-pub use timeline::{Length, timeline};
+pub use timeline::{Length, MOST_ON_A_PAGE, timeline};
 
 use causes::Causes;
 

@@ -35,7 +35,8 @@ impl Slice {
         let Some(last) = records.get(failure.event as usize).or(records.last()) else { return Self::default() };
         let mut named = Named::in_words(&failure.detail);
         let nodes = || NodeId::all(MAX_NODES as u8);
-        if failure.kind == FailureKind::Liveness {
+        let is_standstill = failure.kind == FailureKind::Liveness;
+        if is_standstill {
             // Nobody did it: how all came to stand where they stand.
             named.nodes.extend(nodes());
         }
@@ -43,7 +44,7 @@ impl Slice {
             let terms = last.node.into_iter().chain(named.nodes.iter().copied());
             named.terms = terms.filter_map(|node| term_at(records, node, last.event)).collect();
         }
-        let mut search = Search { records, named, found: BTreeSet::new(), open: Vec::new() };
+        let mut search = Search { records, named, is_standstill, found: BTreeSet::new(), open: Vec::new() };
         search.add(last.event);
         for node in search.named.nodes.clone() {
             search.history_of(node, last.event + 1);
@@ -56,7 +57,7 @@ impl Slice {
         if search.named.is_about_hearing {
             search.add_words_of_leaders(last);
         }
-        if failure.kind == FailureKind::Liveness {
+        if is_standstill {
             search.add_found(records.iter().rev().find(|record| record.what == What::Heals));
         }
         search.run();
@@ -91,6 +92,8 @@ impl Slice {
 struct Search<'a> {
     records: &'a [Record],
     named: Named,
+    /// Messages go to and fro, and nothing comes of it: what changes nothing is not asked where it comes from.
+    is_standstill: bool,
     found: BTreeSet<u64>,
     /// Found, and not followed yet.
     open: Vec<u64>,
@@ -114,6 +117,9 @@ impl<'a> Search<'a> {
         while let Some(event) = self.open.pop() {
             let records = self.records;
             let Some(record) = records.get(event as usize) else { continue };
+            if self.is_standstill && record.changes.is_empty() {
+                continue;
+            }
             let has_sender = matches!(
                 record.what,
                 What::Delivery(_)

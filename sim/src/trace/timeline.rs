@@ -16,9 +16,14 @@ pub enum Length {
     Slice,
     /// The slice, the faults, the changes of leader, and the last events before a failure.
     Short,
+    /// What is read in a minute: every event, or of a run of more than [`MOST_ON_A_PAGE`] its slice, and how much lies between.
+    Page,
     /// Every event.
     Full,
 }
+
+/// So many events are still read one by one.
+pub const MOST_ON_A_PAGE: usize = 100;
 
 /// So many events before a failure are shown in a short timeline.
 const TAIL: usize = 10;
@@ -53,6 +58,7 @@ pub fn timeline(nodes: u8, records: &[Record], slice: &Slice, length: Length) ->
         let is_shown = match length {
             Length::Full => true,
             Length::Slice => slice.contains(record.event),
+            Length::Page => records.len() <= MOST_ON_A_PAGE || slice.contains(record.event),
             Length::Short => slice.contains(record.event) || place >= tail || is_turning_point(record),
         };
         if !is_shown {
