@@ -132,7 +132,7 @@ fn drawn() -> Vec<Family> {
                     Ambush,
                 ]),
                 duration: (17, 34),
-                clients: (24, 60),
+                clients: (30, 70),
                 quiet_ppm: 0,
                 ..usual()
             },

@@ -9,7 +9,7 @@ use scenarios::raft_core_subject::RaftCore;
 use sim::explain::{Part, explain};
 use sim::tape::Decisions;
 use sim::trace::{
-    Change, Difference, Length, MOST_ON_A_PAGE, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline,
+    Change, Difference, Length, MOST_ON_A_PAGE, Message, Record, SHIVIZ_PARSER, Slice, What, mermaid, shiviz, timeline,
 };
 use sim::{
     Choice, Disk, Failure, FailureKind, Fault, Input, NodeId, NodeSet, Outputs, Plan, Role, Scenario, Setup, Subject,
@@ -201,7 +201,9 @@ fn a_slice_shows_what_its_node_heard_from_the_leader_that_it_betrays() {
             })
         };
         let (leader, term, since) = records.iter().find_map(elected).expect("somebody leads");
-        let is_word = |record: &&Record| matches!(&record.what, What::Delivery(message) if message.from == leader && record.event > since);
+        // Its own requests for votes may still be on their way.
+        let leads = |message: &Message| message.from == leader && message.message == "AppendEntries";
+        let is_word = |record: &&Record| matches!(&record.what, What::Delivery(message) if leads(message) && record.event > since);
         let word = records.iter().find(is_word).expect("it says so");
         let node = word.node.expect("a message comes to somebody");
         let next = records[word.event as usize + 1..].iter().find(|record| record.node == Some(node));
