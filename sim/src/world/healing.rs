@@ -3,8 +3,8 @@
 
 use super::World;
 use super::event::Event;
+use super::healed_core::Healing;
 use super::host::FOR_GOOD;
-use super::settling::Owed;
 use crate::choices::Kind;
 use crate::clients::Client;
 use crate::failure::Violation;
@@ -12,7 +12,6 @@ use crate::fault::Fault;
 use crate::faults::FaultClass;
 use crate::heal::{Heal, Outside};
 use crate::node::{MAX_NODES, NodeId, NodeSet};
-use crate::operation::OperationClass;
 use crate::plan::Network;
 use crate::subject::{RequestId, Response, Subject};
 use crate::trace::{Source, What};
@@ -20,35 +19,6 @@ use crate::trace::{Source, What};
 /// The probing client gives up a request after so many longest election timeouts, and asks again after this part of one.
 const PROBE_PATIENCE: u64 = 2;
 const PROBE_PAUSE: u64 = 8;
-
-/// How the core is doing.
-#[derive(Clone, Debug)]
-pub(super) struct Healing {
-    pub(super) core: NodeSet,
-    /// Who has no vote and goes on all the same, because the protocol can live with it.
-    pub(super) bystanders: NodeSet,
-    pub(super) may_have_bystanders: bool,
-    /// The changes of configurations that this is about.
-    pub(super) membership_changes: u64,
-    pub(super) tempo_ns: u64,
-    /// When the core must have settled.
-    pub(super) deadline_ns: u64,
-    /// How long it has for that.
-    pub(super) bound_ns: u64,
-    /// What an operator still asks for.
-    pub(super) then: Option<OperationClass>,
-    /// The client that asks for a write until one is answered.
-    pub(super) probe: u16,
-    pub(super) last_asked: NodeId,
-    /// How many hints in a row it has followed since.
-    pub(super) hints_followed: usize,
-    /// Where the answered write stands in the log.
-    pub(super) written_at: Option<u64>,
-    /// Who leads, and in which term, since the core has settled.
-    pub(super) settled: Option<(NodeId, u64)>,
-    /// What each node of the core was asked for then, and must answer.
-    pub(super) owed: Vec<Owed>,
-}
 
 impl<S: Subject> World<S> {
     // ---- From faults to a healed core ----
@@ -70,10 +40,7 @@ impl<S: Subject> World<S> {
         self.trace.remark(|| format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
-        // A node that never lets time run back stands still until its clock has caught up.
-        let lag_ns = self.members(core).map(|node| self.clocks[node].lag_ns(self.now_ns)).max().unwrap_or(0);
-        let bound_ns =
-            heal.bound_ns(&self.plan, self.slowed_by_ns, self.missing_entries(core)).saturating_add(2 * lag_ns);
+        let bound_ns = self.settles_within_ns(heal, core);
         let deadline_ns = self.now_ns.saturating_add(bound_ns);
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));
@@ -173,14 +140,6 @@ impl<S: Subject> World<S> {
         self.counts[class] += 1;
         self.links.cut(cut);
         self.wake(node)
-    }
-
-    /// How many entries a node of the core may have to be sent.
-    fn missing_entries(&self, core: NodeSet) -> u64 {
-        let seen = |node| self.checkers.seen(node);
-        let last = self.members(core).map(|node| seen(node).last_index).max().unwrap_or(0);
-        let least = self.members(core).map(|node| seen(node).commit_index).min().unwrap_or(0);
-        last.saturating_sub(least)
     }
 
     /// Whether the faults are over.

@@ -2,13 +2,16 @@
 
 mod ambush;
 mod asking;
+mod bound;
 mod by_priority;
 mod clogs;
 mod confirming;
+
 mod damage;
 mod disks;
 mod event;
 mod exploring;
+mod healed_core;
 mod healing;
 mod host;
 mod injection;
@@ -32,7 +35,7 @@ use by_priority::ByPriority;
 use clogs::Held;
 use event::Event;
 pub(crate) use exploring::Position;
-use healing::Healing;
+use healed_core::Healing;
 use host::{Alarms, Host};
 use mail::{Letter, Mail};
 use pleas::Plea;

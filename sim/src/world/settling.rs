@@ -2,38 +2,18 @@
 //! operator asks something of it.
 
 use super::World;
+use super::bound::STABLE_FOR;
 use super::event::Event;
-use super::healing::Healing;
+use super::healed_core::{Healing, Owed, Wanted};
 use super::requests::MOST_DRAWS;
 use crate::choices::Kind;
 use crate::failure::{FailureKind, Violation};
-use crate::heal::STABLE_FOR;
 use crate::node::{NodeId, NodeSet};
 use crate::operation::{Operation, OperationClass};
 use crate::subject::{Input, RequestId, Role, Subject};
 use crate::trace::{Source, What};
 
 const NAME: &str = "liveness";
-
-/// What a node of the settled core was asked for, and must answer.
-#[derive(Clone, Debug)]
-pub(super) struct Owed {
-    node: NodeId,
-    id: RequestId,
-    wanted: Wanted,
-    is_done: bool,
-}
-
-/// What it must do beside answering, if anything.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Wanted {
-    /// It may refuse: it may not lead.
-    Anything,
-    /// To write.
-    Write,
-    /// To read.
-    Read,
-}
 
 impl<S: Subject> World<S> {
     /// Looks at the core after an event of the healed phase.
