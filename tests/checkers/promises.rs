@@ -104,6 +104,19 @@ fn an_acknowledgement_of_what_memory_does_not_hold_is_rejected() {
 }
 
 #[test]
+fn an_acknowledgement_of_what_never_came_to_the_disk_is_rejected_whatever_memory_has_there_since() {
+    let words = ["n2", "entry 2 in term 2", "in term 3 and ends at 1"];
+    assert_rejected(acknowledged(matches(2, 2), &[1, 3], &disk(3).log(&[1])), NAME, &words);
+}
+
+#[test]
+fn an_acknowledgement_may_leave_while_memory_has_gone_on_to_a_later_leaders_entry() {
+    // Its write has come to an end, and the next is under way, or over as well.
+    assert!(acknowledged(matches(2, 2), &[1, 3], &disk(3).log(&[1, 2])).is_ok());
+    assert!(acknowledged(matches(2, 2), &[1, 3], &disk(3).log(&[1, 3])).is_ok());
+}
+
+#[test]
 fn an_acknowledgement_may_leave_with_a_stale_tail_behind_it() {
     // What follows the entry acknowledged promises nothing.
     assert!(acknowledged(matches(3, 2), &[1, 3, 3], &disk(3).log(&[1, 3, 2])).is_ok());

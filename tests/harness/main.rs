@@ -18,7 +18,7 @@ mod traces;
 
 use hasty_reader::HastyReader;
 use scenarios::catalogue;
-use scenarios::raft_core_subject::Settings;
+use scenarios::raft_core_subject::{RaftCore, Settings};
 use sim::{
     Campaign, Clients, DiskPlan, FailureKind, Fault, Network, NodeSet, Plan, Scenario, Subject, TimedFault, run_plan,
     run_seed,
@@ -120,8 +120,7 @@ fn a_node_that_names_another_which_the_cluster_does_not_have_is_a_crash() {
 
 /// How the first of so many seeds of the swarm ends in which something is wrong with this subject.
 fn first_failure<S: Subject<Settings = Settings>>(seeds: u64) -> Option<sim::Failure> {
-    let scenario =
-        catalogue::find::<scenarios::raft_core_subject::RaftCore>("swarm", None).expect("the catalogue has it");
+    let scenario = catalogue::find::<RaftCore>("swarm", None).expect("the catalogue has it");
     (0..seeds).find_map(|seed| run_plan::<S>(&scenario.plan(seed), seed).expect("a plan").failure)
 }
 
@@ -248,6 +247,18 @@ fn a_failing_test_says_what_broke_and_how_to_have_it_again() {
 fn a_run_that_grows_without_end_is_ended() {
     let failure = failure(Habit::Storms);
     assert_eq!((failure.kind, failure.checker.as_str()), (FailureKind::Liveness, "runaway"));
+}
+
+#[test]
+fn what_the_network_keeps_for_later_is_nobodys_growth() {
+    let scenario = catalogue::find::<RaftCore>("bench", None).expect("it is there");
+    let mut plan = scenario.plan(1);
+    plan.duration_ns = 15_000 * MS;
+    // Every message arrives once more, and none of them before the end.
+    (plan.network.stale_ppm, plan.network.stale_ns) = (1_000_000, 1_000_000 * MS);
+    let report = run_plan::<RaftCore>(&plan, 1).expect("a plan");
+    assert_eq!(report.failure, None);
+    assert!(report.totals.deliveries > 15_000, "{} messages are kept, as many as arrive", report.totals.deliveries);
 }
 
 #[test]

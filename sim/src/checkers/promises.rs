@@ -24,9 +24,12 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
             }))
         }
         Promise::Log { term, index } => {
-            // With Log Matching, the last entry answers for all before it, and so does a snapshot.
-            let is_held =
-                index <= disk.snapshot_index() || disk.log_entry(index).is_some_and(|held| Some(held) == entry);
+            // With Log Matching, the last entry answers for all before it, and so does a snapshot. Where memory has gone on to
+            // what a later leader has there, it is no witness of what was acknowledged: such a message is only late, as if the
+            // network had kept it.
+            let is_superseded = entry.is_some_and(|entry| entry.term > term);
+            let is_meant = |held: LogEntry| is_superseded || Some(held) == entry;
+            let is_held = index <= disk.snapshot_index() || disk.log_entry(index).is_some_and(is_meant);
             if durable.term >= term && is_held {
                 return Ok(());
             }

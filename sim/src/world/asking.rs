@@ -167,6 +167,7 @@ impl<S: Subject> World<S> {
             if let Some(taping) = &mut self.taping {
                 taping.posted(letter.place());
             }
+            self.stale_to_come += 1;
             self.queue.push(self.now_ns + stale_ns, Event::Replay { from, to, kind, letter });
         }
     }

@@ -95,6 +95,7 @@ impl<S: Subject> World<S> {
             counts: FaultCounts::default(),
             features: FeatureCounts::default(),
             deliveries: 0,
+            stale_to_come: 0,
             event_limit: MOST_EVENTS_AT_ONCE,
             is_started: false,
             ends_ns: plan.duration_ns,
