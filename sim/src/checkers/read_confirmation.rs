@@ -55,6 +55,8 @@ impl Confirmations {
 
     /// At the moment `now` a read comes to `leader`, which leads `term` and goes by `membership`.
     pub fn read_came(&mut self, id: RequestId, leader: NodeId, term: u64, now: u64, membership: Membership) {
+        // Terms only grow: what an earlier one left without an answer has none to come, and would only be searched.
+        self.reads.retain(|read| read.leader != leader || read.term >= term);
         // The first of them, where it comes again: any of them may be what is answered.
         if !self.reads.iter().any(|read| (read.id, read.leader, read.term) == (id, leader, term)) {
             self.reads.push(OpenRead { id, leader, term, came: now, membership });
