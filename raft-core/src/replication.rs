@@ -142,8 +142,9 @@ impl<P: Command, R: Rng> Raft<P, R> {
             }
             AppendOutcome::Conflict { attempt, prev_index, hint } => {
                 // Skip the leader's own entries of terms that the follower cannot have there. What is compacted here
-                // cannot be compared: then the logs meet where the follower says, or a snapshot makes them.
-                let meet = self.log.last_at_or_below(hint).map_or(hint.index, |meet| meet.index);
+                // cannot be compared: where all that is left is of later terms, the logs meet before it at the latest.
+                let before = hint.index.min(base.previous());
+                let meet = self.log.last_at_or_below(hint).map_or(before, |meet| meet.index);
                 match progress.refused(attempt, reply.round, prev_index, meet) {
                     Refusal::Late => return,
                     Refusal::Retry => {}

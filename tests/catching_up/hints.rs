@@ -77,7 +77,7 @@ fn any_two_logs_that_share_what_is_compacted_are_brought_in_line_without_a_snaps
 }
 
 #[test]
-fn a_follower_that_lacks_what_is_compacted_is_found_out_and_sent_the_snapshot() {
+fn a_follower_that_lacks_what_is_compacted_is_found_out_term_by_term_and_sent_the_snapshot() {
     let mut count = 0;
     for (leaders, followers, shared, leaders_base, followers_base) in every_pair() {
         // A follower that has all that is shared, and less than what is compacted.
@@ -87,9 +87,13 @@ fn a_follower_that_lacks_what_is_compacted_is_found_out_and_sent_the_snapshot() 
         count += 1;
         let mut leader = with(1, &leaders, leaders_base).term(4).leader();
         let mut follower = with(2, &followers, followers_base).term(3).follower();
-        bring_in_line(&mut leader, &mut follower);
+        let refusals = bring_in_line(&mut leader, &mut follower);
         let case = format!("{leaders:?} from {leaders_base}, {followers:?} from {followers_base}");
         assert!(matches!(flow_of_2(&leader), FlowStatus::Snapshot { .. }), "{case}");
+        // The follower's terms are skipped whole also where the leader's own last entry of them is compacted.
+        let mut terms = followers[shared..].to_vec();
+        terms.dedup();
+        assert!(refusals <= terms.len() + 1, "{case}: {refusals} refusals");
         assert_eq!(follower.raft.log().last_position(), end_of(&followers), "{case}");
     }
     assert!(count > 1000, "{count}");
