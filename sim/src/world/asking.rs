@@ -161,7 +161,7 @@ impl<S: Subject> World<S> {
             self.post(again_ns, from, to, kind, message.clone());
         }
         if let Some(stale_ns) = arrivals.stale_ns {
-            let letter = self.mail.post(message.clone());
+            let letter = self.mail.post(message.clone(), self.hosts[from].generation);
             self.note_sent(&letter, from, to);
             self.trace.leads_to(letter.source());
             if let Some(taping) = &mut self.taping {
@@ -181,7 +181,7 @@ impl<S: Subject> World<S> {
 
     #[inline]
     fn post(&mut self, delay_ns: u64, from: NodeId, to: NodeId, kind: u8, message: S::Message) {
-        let letter = self.mail.post(message);
+        let letter = self.mail.post(message, self.hosts[from].generation);
         self.note_sent(&letter, from, to);
         self.trace.leads_to(letter.source());
         if let Some(taping) = &mut self.taping {

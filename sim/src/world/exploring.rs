@@ -188,7 +188,7 @@ impl<S: Explorable> Position<S> {
                 };
                 let Some(message) = self.world.mail.read(letter).cloned() else { return Ok(()) };
                 let (from, to, kind) = (*from, *to, *kind);
-                let letter = self.world.mail.post(message);
+                let letter = self.world.mail.post(message, letter.generation());
                 self.world.execute(Event::Deliver { from, to, kind, letter })
             }
             Move::Timer(node) => {

@@ -107,6 +107,7 @@ impl<S: Subject> World<S> {
             let fates: Vec<Outside> = heal.outside.iter().copied().filter(may_be).collect();
             let fates = if self.atlas.gone().contains(node) { Vec::new() } else { fates };
             let fate = if fates.is_empty() { Outside::Down } else { *choice.pick(&fates) };
+            self.leave_unheard(node);
             self.break_for_good(node, fate)?;
             words += &format!("; {node} {fate:?}");
             if fate == Outside::Connected {
@@ -114,6 +115,14 @@ impl<S: Subject> World<S> {
             }
         }
         Ok((words, bystanders))
+    }
+
+    /// What `node` has sent until now is lost, like all that was sent by those who have crashed since. The core was chosen by what
+    /// everybody has, and that is what they may no longer have: a configuration under way, or a later log, that needs somebody
+    /// outside.
+    fn leave_unheard(&mut self, node: NodeId) {
+        let host = &mut self.hosts[node];
+        host.generation = host.generation.wrapping_add(1);
     }
 
     fn break_for_good(&mut self, node: NodeId, fate: Outside) -> Result<(), Box<Violation>> {

@@ -19,6 +19,9 @@ pub(super) const NEVER: u64 = u64::MAX;
 #[derive(Clone, Debug)]
 pub(super) struct Host<S: Subject> {
     pub(super) incarnation: u32,
+    /// What was sent in an earlier one is lost once the faults are over. It ends with an incarnation, and when the node is left
+    /// out of the healed core; a node that crashes 256 times may be heard once too often.
+    pub(super) generation: u8,
     /// The fault that took the node down, and that will bring it back.
     pub(super) downed_by: Option<usize>,
     pub(super) paused_by: Option<usize>,

@@ -205,6 +205,7 @@ impl<S: Subject> World<S> {
         self.paused = self.paused.without(node);
         let backlog = std::mem::take(&mut host.backlog);
         host.incarnation += 1;
+        host.generation = host.generation.wrapping_add(1);
         host.asked.clear();
         host.writes_end_ns = self.now_ns;
         let subject = self.subjects[node].take();

@@ -15,17 +15,26 @@ pub(super) struct Mail<M> {
 
 /// Names a message on its way.
 #[derive(Clone, Debug)]
-pub(super) struct Letter(u32);
+pub(super) struct Letter {
+    place: u32,
+    /// Of its sender, when it was sent.
+    generation: u8,
+}
 
 impl Letter {
     /// The place of the message, which is another's once it has been taken.
     pub(super) fn place(&self) -> u32 {
-        self.0
+        self.place
+    }
+
+    /// The generation of its sender when it was sent.
+    pub(super) fn generation(&self) -> u8 {
+        self.generation
     }
 
     /// Where the letter's delivery comes from.
     pub(super) fn source(&self) -> Source {
-        Source::Letter(self.0)
+        Source::Letter(self.place)
     }
 }
 
@@ -35,23 +44,23 @@ impl<M> Mail<M> {
     }
 
     #[inline(always)]
-    pub(super) fn post(&mut self, message: M) -> Letter {
+    pub(super) fn post(&mut self, message: M, generation: u8) -> Letter {
         let Some(place) = self.free.pop() else {
             self.messages.push(Some(message));
-            return Letter((self.messages.len() - 1) as u32);
+            return Letter { place: (self.messages.len() - 1) as u32, generation };
         };
         self.messages[place as usize] = Some(message);
-        Letter(place)
+        Letter { place, generation }
     }
 
     /// A message that stays in the mail.
     pub(super) fn read(&self, letter: &Letter) -> Option<&M> {
-        self.messages[letter.0 as usize].as_ref()
+        self.messages[letter.place as usize].as_ref()
     }
 
     /// Takes the message out of the mail.
     #[inline]
-    pub(super) fn take(&mut self, Letter(place): Letter) -> Option<M> {
+    pub(super) fn take(&mut self, Letter { place, .. }: Letter) -> Option<M> {
         self.free.push(place);
         self.messages[place as usize].take()
     }

@@ -52,6 +52,7 @@ impl<S: Subject> World<S> {
         let nodes = plan.nodes;
         let host = |node: NodeId| Host {
             incarnation: 0,
+            generation: 0,
             downed_by: None,
             paused_by: None,
             backlog: Vec::new(),

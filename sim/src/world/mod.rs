@@ -332,6 +332,10 @@ impl<S: Subject> World<S> {
             self.drop_message(from, to, letter, "down");
             return Ok(());
         }
+        if letter.generation() != self.hosts[from].generation && self.is_healed() {
+            self.drop_message(from, to, letter, "from before the end of the faults");
+            return Ok(());
+        }
         // Looked at where it lies, and then moved once.
         self.note_word_of_leader(from, to, &letter);
         if let Some(confirmations) = &mut self.confirmations {
