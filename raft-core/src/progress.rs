@@ -16,6 +16,12 @@ pub struct Progress {
     match_index: LogIndex,
     next_index: LogIndex,
     flow: Flow,
+    /// How many appends may be under way, if the settings allow so many: halved when one of them does not fit the
+    /// follower's log, and one more for each acknowledgement (the congestion window of RFC 5681, counted in appends).
+    ///
+    /// Where a network holds some messages back longer than others, what overtakes them is refused and sent again. A
+    /// whole window for each that is late would be more than any network carries.
+    window: usize,
     /// How often in this term the logs turned out to meet earlier than was thought.
     attempt: u64,
     /// The leader's latest round when `match_index` last rose: whatever carries a later one left after that.
@@ -93,6 +99,7 @@ impl Progress {
             match_index: LogIndex(0),
             next_index: last_index.next(),
             flow: Flow::Probe { is_outstanding: false },
+            window: usize::MAX,
             attempt: 0,
             matched_in: Round(0),
             sent_at: now,
@@ -134,7 +141,7 @@ impl Progress {
     pub(crate) fn has_room(&self, settings: &Settings) -> bool {
         match &self.flow {
             Flow::Probe { is_outstanding } => !is_outstanding,
-            Flow::Replicate(in_flight) => in_flight.has_room(settings),
+            Flow::Replicate(in_flight) => in_flight.appends.len() < self.window && in_flight.has_room(settings),
             Flow::Snapshot(_) | Flow::Lost => false,
         }
     }
@@ -171,7 +178,10 @@ impl Progress {
                 self.flow = Flow::Replicate(InFlight::default());
             }
             // An acknowledgement frees whatever it covers, so that the window is always given back.
-            Flow::Replicate(in_flight) => in_flight.acknowledged(match_index),
+            Flow::Replicate(in_flight) => {
+                in_flight.acknowledged(match_index);
+                self.window = self.window.saturating_add(usize::from(is_news));
+            }
             // The follower has got so far, by this snapshot or without it, that the log serves it again.
             Flow::Snapshot(transfer) if self.match_index >= transfer.snapshot.last.index.min(base) => {
                 self.next_index = self.match_index.next();
@@ -196,6 +206,9 @@ impl Progress {
         let next_index = meet.next().min(prev_index).max(self.match_index.next());
         if attempt != self.attempt || next_index >= self.next_index || !self.is_sent_entries() {
             return Refusal::Late;
+        }
+        if let Flow::Replicate(in_flight) = &self.flow {
+            self.window = (in_flight.appends.len() / 2).max(1);
         }
         self.attempt += 1;
         self.next_index = next_index;

@@ -1,9 +1,11 @@
 //! §5.3: what is sent ahead of its acknowledgement, in appends and in bytes, and how it is given back. What `tests/paper`
 //! says of the order of replies is not repeated here.
 
-use raft_core::{FlowStatus, Input, LogIndex, NodeId};
+use std::collections::BTreeMap;
+
+use raft_core::{FlowStatus, Input, LogIndex, Message, NodeId};
 use tests::by_hand::lone_node::{Builder, LoneNode, node};
-use tests::by_hand::messages::{accepted, at, conflict, conflict_in, heard, snapshot};
+use tests::by_hand::messages::{Command, accepted, at, conflict, conflict_in, heard, snapshot};
 
 /// What an entry with a command counts.
 const ENTRY_BYTES: u64 = 24;
@@ -129,7 +131,48 @@ fn a_conflict_gives_the_window_back() {
     leader.receive(2, conflict(1, 3, at(2, 1)));
     leader.receive(2, accepted(1, 5));
     assert_eq!(in_flight(&leader), (0, 0));
-    assert_eq!(propose(&mut leader, 6), 4);
+}
+
+#[test]
+fn a_conflict_halves_the_window_and_each_acknowledgement_opens_it_by_one() {
+    let mut leader = node().max_appends_in_flight(8).steady_leader();
+    assert_eq!(propose(&mut leader, 6), 6);
+    leader.receive(2, conflict(1, 3, at(2, 1)));
+    leader.receive(2, accepted(1, 7));
+    assert_eq!(propose(&mut leader, 30), 3, "half of the six that were under way");
+    for (acknowledged, under_way) in [(8, 4), (9, 5), (10, 6), (11, 7), (12, 8), (13, 8)] {
+        leader.receive(2, accepted(1, acknowledged));
+        propose(&mut leader, 8);
+        assert_eq!(in_flight(&leader).0, under_way, "after {acknowledged}");
+    }
+}
+
+// Each append that is late is a hole, and what overtakes it is refused: with the whole window sent again for every hole
+// each entry would go out some dozens of times.
+#[test]
+fn a_network_that_holds_many_appends_back_is_not_flooded_with_repeats() {
+    let entries = 300;
+    let mut leader = node().max_appends_in_flight(64).max_entries_per_append(1).steady_leader();
+    let mut follower = node().id(2).log([1]).term(1).follower();
+    let (mut wire, mut sent, mut now) = (BTreeMap::new(), 0, 0);
+    let mut post = |appends: Vec<Message<Command>>, now: u64| {
+        for append in appends {
+            sent += 1;
+            // Two of five arrive when some fifty others have overtaken them.
+            wire.insert((now + if sent % 5 < 2 { 50 } else { 1 }, sent), append);
+        }
+        wire.pop_first()
+    };
+    let mut next = post((0..entries).flat_map(|command| leader.propose(command).sends_to(2)).collect(), now);
+    while let Some(((due, _), append)) = next {
+        now = now.max(due) + 1;
+        let mut replies = follower.receive(1, append).sends_to(1);
+        replies.extend(follower.persist().sends_to(1));
+        let appends = replies.into_iter().flat_map(|reply| leader.receive(2, reply).sends_to(2)).collect();
+        next = post(appends, now);
+    }
+    assert_eq!(leader.progress_of(2).0, leader.last(), "all have arrived");
+    assert!(sent < 5 * entries, "{sent} appends for {entries} entries");
 }
 
 #[test]
