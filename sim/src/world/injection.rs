@@ -217,6 +217,7 @@ impl<S: Subject> World<S> {
         self.trace.note_change(|| Change::Crashes { node });
         self.counts[FaultClass::CrashInWrite] += u64::from(!host.writes.is_empty());
         for event in backlog {
+            self.stale_to_come -= usize::from(matches!(event, Event::Replay { .. }));
             if let Event::Deliver { letter, .. } | Event::Replay { letter, .. } = event {
                 self.mail.take(letter);
             }

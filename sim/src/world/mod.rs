@@ -364,7 +364,7 @@ impl<S: Subject> World<S> {
     /// A message that has long arrived arrives once more.
     #[cold]
     fn replay(&mut self, from: NodeId, to: NodeId, kind: u8, letter: Letter) -> Result<(), Box<Violation>> {
-        self.stale_to_come = self.stale_to_come.saturating_sub(1);
+        self.stale_to_come -= 1;
         // With the other faults, this one is over too.
         if self.is_healed() {
             self.mail.take(letter);
