@@ -81,6 +81,10 @@ enum Repeat {
     Done,
 }
 
+/// No conflict makes the window smaller than this: a lost append is noticed by what is sent after it, and where that is too
+/// little, only by the next heartbeat.
+const SMALLEST_WINDOW: usize = 4;
+
 /// What a leader makes of a follower's refusal of an append.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Refusal {
@@ -208,7 +212,7 @@ impl Progress {
             return Refusal::Late;
         }
         if let Flow::Replicate(in_flight) = &self.flow {
-            self.window = (in_flight.appends.len() / 2).max(1);
+            self.window = (in_flight.appends.len() / 2).max(SMALLEST_WINDOW);
         }
         self.attempt += 1;
         self.next_index = next_index;

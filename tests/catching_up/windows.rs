@@ -136,14 +136,26 @@ fn a_conflict_gives_the_window_back() {
 #[test]
 fn a_conflict_halves_the_window_and_each_acknowledgement_opens_it_by_one() {
     let mut leader = node().max_appends_in_flight(8).steady_leader();
-    assert_eq!(propose(&mut leader, 6), 6);
+    assert_eq!(propose(&mut leader, 20), 8);
     leader.receive(2, conflict(1, 3, at(2, 1)));
-    leader.receive(2, accepted(1, 7));
-    assert_eq!(propose(&mut leader, 30), 3, "half of the six that were under way");
-    for (acknowledged, under_way) in [(8, 4), (9, 5), (10, 6), (11, 7), (12, 8), (13, 8)] {
+    leader.receive(2, accepted(1, 21));
+    assert_eq!(propose(&mut leader, 30), 4, "half of the eight that were under way");
+    for (acknowledged, under_way) in [(22, 5), (23, 6), (24, 7), (25, 8), (26, 8)] {
         leader.receive(2, accepted(1, acknowledged));
         propose(&mut leader, 8);
         assert_eq!(in_flight(&leader).0, under_way, "after {acknowledged}");
+    }
+}
+
+// With fewer under way nothing overtakes what is lost, and only the next heartbeat finds out.
+#[test]
+fn conflicts_leave_a_window_of_four_appends_unless_the_settings_allow_fewer() {
+    for (allowed, left) in [(64, 4), (4, 4), (2, 2)] {
+        let mut leader = node().max_appends_in_flight(allowed).steady_leader();
+        propose(&mut leader, 2);
+        leader.receive(2, conflict(1, 2, at(1, 1)));
+        leader.receive(2, accepted(1, 3));
+        assert_eq!(propose(&mut leader, 10), left, "of {allowed} allowed");
     }
 }
 
