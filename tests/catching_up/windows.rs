@@ -135,12 +135,12 @@ fn a_conflict_gives_the_window_back() {
 
 #[test]
 fn a_conflict_halves_the_window_and_each_acknowledgement_opens_it_by_one() {
-    let mut leader = node().max_appends_in_flight(8).steady_leader();
-    assert_eq!(propose(&mut leader, 20), 8);
+    let mut leader = node().max_appends_in_flight(12).steady_leader();
+    assert_eq!(propose(&mut leader, 20), 12);
     leader.receive(2, conflict(1, 3, at(2, 1)));
     leader.receive(2, accepted(1, 21));
-    assert_eq!(propose(&mut leader, 30), 4, "half of the eight that were under way");
-    for (acknowledged, under_way) in [(22, 5), (23, 6), (24, 7), (25, 8), (26, 8)] {
+    assert_eq!(propose(&mut leader, 30), 6, "half of the twelve that were under way");
+    for (acknowledged, under_way) in [(22, 7), (23, 8), (24, 9), (25, 10), (26, 11), (27, 12), (28, 12)] {
         leader.receive(2, accepted(1, acknowledged));
         propose(&mut leader, 8);
         assert_eq!(in_flight(&leader).0, under_way, "after {acknowledged}");
