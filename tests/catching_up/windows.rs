@@ -131,6 +131,7 @@ fn a_conflict_gives_the_window_back() {
     leader.receive(2, conflict(1, 3, at(2, 1)));
     leader.receive(2, accepted(1, 5));
     assert_eq!(in_flight(&leader), (0, 0));
+    assert_eq!(propose(&mut leader, 6), 4);
 }
 
 #[test]
