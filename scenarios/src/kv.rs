@@ -140,7 +140,7 @@ pub struct Command {
 }
 
 /// What the client is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Answer {
     /// The value is set.
     Done,
@@ -159,7 +159,7 @@ pub enum Answer {
 }
 
 /// The map, and by client the last request that took effect in its session, with its answer.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Map {
     /// By key, ascending: clients use few, and nodes apply more than they do anything else.
     values: Vec<(i64, Value)>,

@@ -221,6 +221,10 @@ impl<S: Subject + Clone> Subject for Synchronous<S> {
         self.seen().decided(from)
     }
 
+    fn state_digest(&self) -> Option<u64> {
+        self.seen().state_digest()
+    }
+
     fn observe(&mut self) -> Option<Observation> {
         self.before.as_deref_mut().unwrap_or(&mut self.core).observe()
     }

@@ -28,6 +28,7 @@ mod progress_order;
 mod promises;
 mod puppets;
 mod read_confirmation;
+mod same_state;
 mod silence;
 mod snapshots;
 mod state_machine_safety;

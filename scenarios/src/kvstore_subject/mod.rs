@@ -204,6 +204,10 @@ impl Subject for Kvstore {
         claim_in(from, to, &decode_message(message).ok()?)
     }
 
+    fn state_digest(&self) -> Option<u64> {
+        Some(kvstore::checksum(&self.replica.machine().snapshot()))
+    }
+
     fn observe(&mut self) -> Option<Observation> {
         let log_changed_from = self.replica.take_log_change().map(|index| index.0);
         let raft = self.replica.raft();

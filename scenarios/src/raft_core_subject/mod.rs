@@ -217,6 +217,13 @@ impl Subject for RaftCore {
         command.verb == Verb::Read(ReadPath::ReadIndex)
     }
 
+    /// Where a snapshot begins or has come in: nothing else could make one map differ from another that was given the same.
+    fn state_digest(&self) -> Option<u64> {
+        let is_restored =
+            || self.raft.snapshot().is_some_and(|snapshot| snapshot.last.index == self.raft.last_applied());
+        (self.is_snapshot_due() || is_restored()).then(|| snapshot::digest(&self.map))
+    }
+
     fn observe(&mut self) -> Option<Observation> {
         Some(Observation {
             term_and_vote: term_and_vote(self.raft.term(), self.raft.voted_for()),
@@ -415,11 +422,14 @@ impl RaftCore {
     }
 
     #[inline(never)]
-    fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
-        let Some(every) = self.snapshot_every else { return };
-        let last_index = self.raft.last_applied();
+    fn is_snapshot_due(&self) -> bool {
         let previous = self.raft.snapshot().map_or(0, |snapshot| snapshot.last.index.0);
-        if self.taking.is_none() && last_index.0 >= previous + every {
+        self.snapshot_every.is_some_and(|every| self.raft.last_applied().0 >= previous + every)
+    }
+
+    fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
+        if self.taking.is_none() && self.is_snapshot_due() {
+            let last_index = self.raft.last_applied();
             let taken = Arc::new(TakenSnapshot { last_index, bytes: snapshot::encode(&self.map, self.applied) });
             self.taking = Some(taken.clone());
             self.snapshot_follows = Some(self.last_asked);

@@ -1,5 +1,6 @@
 //! Snapshots of the state machine, as bytes.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use raft_core::{LogIndex, SnapshotId};
@@ -25,6 +26,13 @@ pub(super) fn encode(map: &Map, applied: AppliedDigest) -> Arc<[u8]> {
 pub(super) fn decode(bytes: &[u8]) -> Option<(Map, AppliedDigest)> {
     let (applied, map) = bytes.split_first_chunk()?;
     Some((Map::decode(map)?, AppliedDigest::from_bits(u64::from_le_bytes(*applied))))
+}
+
+/// All of the map in one number: what [`encode`] leaves out too.
+pub(super) fn digest(map: &Map) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    map.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// FNV-1a.

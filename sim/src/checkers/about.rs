@@ -32,6 +32,10 @@ pub const ALL: &[About] = &[
     },
     About { name: "applied", property: "a state machine is given the committed log, each entry once, in order" },
     About {
+        name: "same_state",
+        property: "state machines that were given the same entries are in the same state, a snapshot's among them",
+    },
+    About {
         name: "membership",
         property: "configurations change as Raft allows, servers go by the last of their log, learners do not campaign, who was removed leads no more",
     },

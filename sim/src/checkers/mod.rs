@@ -30,6 +30,7 @@ pub mod progress_order;
 pub mod promises;
 pub mod read_confirmation;
 mod requests;
+pub mod same_state;
 pub mod silence;
 pub mod snapshots;
 pub mod state_machine_safety;
@@ -46,6 +47,7 @@ use log_matching::LogMatching;
 use membership::Memberships;
 use one_vote::OneVote;
 use progress_order::{Acknowledgements, ProgressOrder};
+use same_state::SameState;
 use state_machine_safety::StateMachineSafety;
 
 use crate::failure::Violation;
@@ -71,6 +73,7 @@ pub(crate) struct Checkers {
     acknowledged: Acknowledged,
     linearizable_reads: LinearizableReads,
     applied: Applied,
+    same_state: SameState,
     decided: Decided,
     /// The latest term that has had a leader.
     latest_led: u64,
@@ -119,6 +122,7 @@ impl Checkers {
             acknowledged: Acknowledged::default(),
             linearizable_reads: LinearizableReads::default(),
             applied: Applied::default(),
+            same_state: SameState::default(),
             decided: Decided::default(),
             latest_led: 0,
             marks: MarkCounts::default(),
@@ -361,6 +365,7 @@ impl Checkers {
             if let Some(digest) = now.applied {
                 self.applied.given(node, now.applied_index, digest)?;
             }
+            self.check_state(node, now.applied_index, subject)?;
         }
         if S::APPLIES_ONLY_DURABLE {
             applied::durable(node, now.applied_index, disks[node.index()].last_index())?;
@@ -382,7 +387,18 @@ impl Checkers {
         let shown = self.decided.shown(node);
         let seen = &mut self.views[node].seen;
         (seen.commit_index, seen.applied_index) = (shown, shown);
+        if shown != before {
+            self.check_state(node, shown, subject)?;
+        }
         Ok(shown != before)
+    }
+
+    /// `node` has applied up to `index`, and not been asked there before.
+    fn check_state<S: Subject>(&mut self, node: NodeId, index: u64, subject: &S) -> Result<(), Box<Violation>> {
+        match subject.state_digest() {
+            Some(digest) => self.same_state.shown(node, index, digest),
+            None => Ok(()),
+        }
     }
 
     /// `node` is about to go down, or the run is over: looks once more at all that it has decided.

@@ -42,6 +42,7 @@ pub use output::{Outputs, Response};
 /// | [`claim`](Subject::claim) | nothing is promised that a crash could break (`promises`, `one_vote`, `election_quorum`), and a leader hands over to whoever has its log (`handovers`) |
 /// | [`Observation::membership`], [`log_membership`](Subject::log_membership) | quorums of the configuration in force, and Raft's rules of changes (`membership`) |
 /// | [`Observation::snapshot_index`], [`snapshot_term`](Subject::snapshot_term), [`Observation::applied`] | snapshots that stand for what is committed (`snapshots`, `applied`) |
+/// | [`state_digest`](Subject::state_digest) | state machines that are deterministic, and snapshots that hold all of their state (`same_state`) |
 /// | [`observe_progress`](Subject::observe_progress) | what a leader believes of its followers (`progress_order`) |
 /// | [`access`](Subject::access) and [`outcome`](Subject::outcome) | a history that is linearizable (`linearizability`); beside `observe` or `decided`, reads of what was there (`linearizable_reads`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
@@ -243,6 +244,13 @@ pub trait Subject: Sized {
     fn is_confirmed_read(command: &Self::Command) -> bool {
         let _ = command;
         false
+    }
+
+    /// The state that the node's state machine is in, in one number: equal states give equal numbers, whatever snapshots they came
+    /// through. Taken where [`observe`](Self::observe) or [`decided`](Self::decided) shows that more was applied; `None`: not this
+    /// time, for a subject whose state is too large to be looked at each time.
+    fn state_digest(&self) -> Option<u64> {
+        None
     }
 
     /// What the Raft checkers may see. Taken after every step of the node; `None` for what is not a Raft.
