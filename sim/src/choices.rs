@@ -53,6 +53,8 @@ pub enum Kind {
     Retry,
     /// Which node it is about what an operator asks of the settled core.
     HealOperation,
+    /// Whether a request that may be repeated arrives long after, and when. Per client.
+    LateRequest,
 }
 
 /// The decisions under one key, one after the other.

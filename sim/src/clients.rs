@@ -23,6 +23,7 @@ pub(crate) struct Client<Command> {
     pub(crate) choice: Choice,
     target: Choice,
     latency: Choice,
+    late: Choice,
     pub(crate) retry: Choice,
 }
 
@@ -48,6 +49,7 @@ impl<Command: Clone> Client<Command> {
             choice: choices.of_client(Kind::Client, number),
             target: choices.of_client(Kind::ClientTarget, number),
             latency: choices.of_client(Kind::ClientLatency, number),
+            late: choices.of_client(Kind::LateRequest, number),
             retry: choices.of_client(Kind::Retry, number),
         }
     }
@@ -56,6 +58,7 @@ impl<Command: Clone> Client<Command> {
     pub(crate) fn reroll(&mut self, choices: Choices) {
         self.choice = choices.of_client(Kind::Client, self.number);
         self.latency = choices.of_client(Kind::ClientLatency, self.number);
+        self.late = choices.of_client(Kind::LateRequest, self.number);
     }
 
     /// All clients of a plan.
@@ -169,6 +172,13 @@ impl<Command: Clone> Client<Command> {
 
     pub(crate) fn leader(&self) -> Option<NodeId> {
         self.leader
+    }
+
+    /// How much later than others the request that it sends arrives, where that is long after: by then the client has most often
+    /// asked again, been answered, and gone on. A request is not doubled on its way, so that this is what a stale one is.
+    pub(crate) fn is_late_by_ns(&mut self, network: &Network) -> Option<u64> {
+        let is_late = network.stale_ppm > 0 && self.late.chance_ppm(network.stale_ppm);
+        is_late.then(|| self.late.within((network.stale_ns / 8, network.stale_ns)))
     }
 
     /// How long a message from or to this client travels; nothing where it is lost.

@@ -41,7 +41,7 @@ classes! {
     Loss "loss" "a message never arrives",
     Duplication "duplication" "a message arrives twice",
     Reordering "reordering" "a message is held back, so that later ones overtake it",
-    StaleReplay "stale_replay" "a message that arrived long ago arrives once more",
+    StaleReplay "stale_replay" "a message that arrived long ago arrives once more, or a request long after it was sent",
     UnevenLatency "uneven_latency" "a message takes longer than usual: each link has a distribution of its own, some with heavy tails",
     Clog "clog" "messages on some links are held, and arrive together later, as many as there is room for",
     SwizzleClog "swizzle_clog" "nodes are clogged one by one, and released in another order",

@@ -170,7 +170,7 @@ impl Model for KeyValue {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "#{:015x}+{}", self.hash, self.length())
+        write!(f, "{:#x}+{}", self.hash, self.length())
     }
 }
 

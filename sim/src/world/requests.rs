@@ -3,6 +3,7 @@
 use super::World;
 use super::event::Event;
 use crate::failure::Violation;
+use crate::faults::FaultClass;
 use crate::node::NodeId;
 use crate::plan::Clients;
 use crate::subject::{RequestId, Response, Role, Subject};
@@ -89,6 +90,15 @@ impl<S: Subject> World<S> {
         let state = &mut self.clients[usize::from(id.client)];
         let attempt = u16::try_from(state.attempts.saturating_sub(1)).unwrap_or(u16::MAX);
         let mut delay_ns = state.delay_ns(&network);
+        // Only what takes effect once: anything else would hold up its client, and nothing could come of it.
+        if S::takes_effect_once(&command)
+            && let Some(late_ns) = state.is_late_by_ns(&network)
+            && let Some(delay_ns) = &mut delay_ns
+            && self.now_ns + *delay_ns + late_ns < self.ends_ns
+        {
+            *delay_ns += late_ns;
+            self.counts[FaultClass::StaleReplay] += 1;
+        }
         if let Some(taping) = &mut self.taping {
             to = taping.asks(self.now_ns, id, attempt, to, self.plan.nodes);
             delay_ns = taping.request_ns(id, attempt, delay_ns, network.median_ns());
