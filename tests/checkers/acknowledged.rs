@@ -1,7 +1,7 @@
 //! What a client was told is so, of what took effect and of what never will.
 
 use sim::checkers::acknowledged::Acknowledged;
-use sim::{RequestId, Violation};
+use sim::{NodeId, RequestId, Violation};
 
 use crate::entries::{entry, forged, log};
 use crate::verdicts::assert_rejected;
@@ -331,4 +331,29 @@ fn a_command_that_is_asked_for_again_after_a_refusal_on_its_way_may_be_committed
     let service = service.committed(&[1]);
     assert!(service.try_commits((1, 1)).is_ok());
     assert!(service.try_tells(request(1, 0), 1).is_ok());
+}
+
+#[test]
+fn a_refusal_of_what_somebody_may_still_commit_is_rejected() {
+    // n2 has all that is committed, and the command behind it.
+    let told = |committed: &[u64], held: &[u64]| {
+        let (committed, held) = (log(committed), log(held));
+        Acknowledged::is_buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
+    };
+    let words = &["client 3", "command 8", "n2", "may yet commit it"];
+    assert_rejected(told(&[1, 1], &[1, 1, 2]), NAME, words);
+    assert_rejected(told(&[1], &[1, 1, 2, 2]), NAME, words);
+    assert_rejected(told(&[], &[1, 1, 2]), NAME, words);
+}
+
+#[test]
+fn a_refusal_of_what_nobody_can_commit_any_more_is_accepted() {
+    let told = |committed: &[u64], held: &[u64]| {
+        let (committed, held) = (log(committed), log(held));
+        Acknowledged::is_buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
+    };
+    told(&[1, 1, 3], &[1, 1, 2]).expect("another entry is committed in its place");
+    told(&[1, 3], &[1, 1, 2]).expect("n2 lacks a committed entry of a later term, and so cannot lead");
+    told(&[1, 1], &[1, 1, 3]).expect("another command stands there");
+    told(&[1, 1, 2, 2], &[1, 1, 2]).expect("n2 lacks what is committed; whether the command is, is another question");
 }

@@ -5,6 +5,7 @@
 
 mod acknowledged;
 mod applied;
+mod check_quorum;
 mod commit_rule;
 mod configurations;
 mod decided;
@@ -24,6 +25,7 @@ mod marks;
 mod membership;
 mod monotonic;
 mod one_vote;
+mod pre_vote;
 mod progress_order;
 mod promises;
 mod puppets;

@@ -496,6 +496,11 @@ fn one_request() -> Vec<(NodeId, Act)> {
     then(elected(N1, 1, N2, &[1]), [(N1, IsAsked)])
 }
 
+/// The same, and nothing is in any log yet when n1 says that the command has no effect.
+fn refused_before_it_was_in_a_log() -> Vec<(NodeId, Act)> {
+    then(elected(N1, 1, N2, &[]), [(N1, IsAsked), (N1, Answers(None))])
+}
+
 /// The entry is written everywhere and committed.
 fn committed_at_last() -> Vec<(NodeId, Act)> {
     let leader = shows(1).voted_for(N1).leads().log(&[1]).committed(1);
@@ -537,7 +542,7 @@ fn acknowledged_is_told_of_an_answer_by_a_later_incarnation() {
 
 #[test]
 fn acknowledged_is_told_of_a_refused_command_that_is_committed() {
-    let acts = then(then(one_request(), [(N1, Answers(None))]), committed_at_last());
+    let acts = then(refused_before_it_was_in_a_log(), committed_at_last());
     assert_refused(acts, "acknowledged", &["client 0", "command 0 has no effect", "it is committed"]);
 }
 
@@ -553,8 +558,14 @@ fn a_committed_command_may_be_acknowledged_once() {
 }
 
 #[test]
-fn a_command_that_is_never_committed_may_be_refused() {
-    assert_eq!(play(then(one_request(), [(N1, Answers(None))])), None);
+fn acknowledged_is_told_of_a_refusal_of_what_may_yet_be_committed() {
+    let acts = then(one_request(), [(N1, Answers(None))]);
+    assert_refused(acts, "acknowledged", &["client 0", "command 0 has no effect", "n1 has it", "may yet commit it"]);
+}
+
+#[test]
+fn a_command_that_is_in_no_log_may_be_refused() {
+    assert_eq!(play(refused_before_it_was_in_a_log()), None);
 }
 
 #[test]

@@ -130,6 +130,10 @@ impl Subject for Kvstore {
         Some(upgraded)
     }
 
+    fn patience_ns(settings: &Settings, node: NodeId) -> Option<u64> {
+        settings.patience_ns(node)
+    }
+
     fn trusts_clocks(settings: &Settings) -> bool {
         settings.lease_clock_drift_ppm.is_some()
     }

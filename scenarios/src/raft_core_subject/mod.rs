@@ -209,6 +209,14 @@ impl Subject for RaftCore {
         })
     }
 
+    fn asks_first(settings: &Settings, node: NodeId) -> bool {
+        settings.pre_vote.contains(node)
+    }
+
+    fn patience_ns(settings: &Settings, node: NodeId) -> Option<u64> {
+        settings.patience_ns(node)
+    }
+
     fn says_of_leader(message: &Self::Message) -> Option<OfLeader> {
         says_of_leader(message)
     }

@@ -162,6 +162,13 @@ impl Settings {
         }
     }
 
+    /// How long `node` leads on at most without hearing from a quorum: for the longest election timeout, and it looks no more than
+    /// once a heartbeat.
+    pub(crate) fn patience_ns(&self, node: NodeId) -> Option<u64> {
+        let checks = self.check_quorum.contains(node);
+        checks.then_some((self.election_timeout_ms.1 + self.heartbeat_ms) * 1_000_000)
+    }
+
     /// How many bytes a snapshot of a map of `keys` and of the sessions of `clients` has at most.
     #[must_use]
     pub fn largest_snapshot(keys: u64, clients: u64) -> u64 {

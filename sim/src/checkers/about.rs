@@ -18,6 +18,10 @@ pub const ALL: &[About] = &[
         property: "nobody votes for a candidate whose log is older than its own, nor says that it would",
     },
     About { name: "one_vote", property: "a server votes for one candidate a term, and remembers it" },
+    About {
+        name: "pre_vote",
+        property: "who asks around first campaigns once a quorum has said that it would vote for it in that term, or a leader wants it to",
+    },
     About { name: "leader_append_only", property: "a leader only appends to its log" },
     About { name: "log_matching", property: "logs that share an entry are identical up to it" },
     About { name: "leader_completeness", property: "a leader has everything committed in earlier terms" },
@@ -56,6 +60,10 @@ pub const ALL: &[About] = &[
     About {
         name: "leases",
         property: "a lease ends before the silence that it rests on, and whoever vouched for it votes for nobody while it holds",
+    },
+    About {
+        name: "check_quorum",
+        property: "a leader that has heard from no quorum for as long as it waits for one leads no more",
     },
     About {
         name: "handovers",

@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::failure::Violation;
+use crate::node::NodeId;
 use crate::subject::{LogEntry, RequestId};
 
 const NAME: &str = "acknowledged";
@@ -98,13 +99,15 @@ impl Acknowledged {
     /// The client is told that its command has had no effect and never will, as far as it asked for it this once; `committed`
     /// is committed.
     ///
+    /// Returns its digest, where that is so however often the client has asked for it.
+    ///
     /// # Errors
     /// Where it is committed.
-    pub fn refused(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<(), Box<Violation>> {
+    pub fn refused(&mut self, id: RequestId, committed: &[LogEntry]) -> Result<Option<u64>, Box<Violation>> {
         if self.has_other_attempts(id) {
-            return Ok(());
+            return Ok(None);
         }
-        let Some(open) = self.close(id) else { return Ok(()) };
+        let Some(open) = self.close(id) else { return Ok(None) };
         let Open { digest, not_before, .. } = open;
         self.refused.insert(digest, (id, open));
         // Whatever was committed before it was asked for cannot be it.
@@ -112,7 +115,36 @@ impl Acknowledged {
         if since.iter().any(|entry| entry.digest == digest) {
             return Err(contradicted(id));
         }
-        Ok(())
+        Ok(Some(digest))
+    }
+
+    /// The client is told that its command, of `digest`, has had no effect and never will. `node` is up and has `log`, and `committed` is
+    /// committed.
+    ///
+    /// Whoever has all that is committed may lead and commit what it has behind that: only a committed entry of a later term, or another
+    /// one in its place, buries a command that was ever in a log (§5.4, Figure 8). That it is in the teller's own log no more does not.
+    ///
+    /// # Errors
+    /// Where `node` may still bring the command about.
+    pub fn is_buried(
+        id: RequestId,
+        digest: u64,
+        node: NodeId,
+        log: &[LogEntry],
+        committed: &[LogEntry],
+    ) -> Result<(), Box<Violation>> {
+        let Some((known, open)) = log.split_at_checked(committed.len()) else { return Ok(()) };
+        // Logs that share an entry are identical up to it.
+        if known.last() != committed.last() || open.iter().all(|entry| entry.digest != digest) {
+            return Ok(());
+        }
+        let RequestId { client, number } = id;
+        Err(Violation::new(
+            NAME,
+            format!(
+                "client {client} was told that its command {number} has no effect, and {node} has it behind all that is committed, and may yet commit it"
+            ),
+        ))
     }
 
     /// `entry` is newly committed.

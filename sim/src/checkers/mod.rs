@@ -6,6 +6,7 @@
 mod about;
 pub mod acknowledged;
 pub mod applied;
+pub mod check_quorum;
 pub mod commit_rule;
 mod commits;
 pub mod decided;
@@ -26,6 +27,7 @@ mod marking;
 pub mod membership;
 pub mod monotonic;
 pub mod one_vote;
+pub mod pre_vote;
 pub mod progress_order;
 pub mod promises;
 pub mod read_confirmation;
@@ -46,6 +48,7 @@ use linearizable_reads::LinearizableReads;
 use log_matching::LogMatching;
 use membership::Memberships;
 use one_vote::OneVote;
+use pre_vote::PreVotes;
 use progress_order::{Acknowledgements, ProgressOrder};
 use same_state::SameState;
 use state_machine_safety::StateMachineSafety;
@@ -65,6 +68,7 @@ pub(crate) struct Checkers {
     everyone: Membership,
     election_safety: ElectionSafety,
     one_vote: OneVote,
+    pre_votes: PreVotes,
     log_matching: LogMatching,
     memberships: Memberships,
     leader_completeness: LeaderCompleteness,
@@ -114,6 +118,7 @@ impl Checkers {
             everyone,
             election_safety: ElectionSafety::default(),
             one_vote: OneVote::default(),
+            pre_votes: PreVotes::default(),
             log_matching: LogMatching::default(),
             memberships: Memberships::new(nodes.into()),
             leader_completeness: LeaderCompleteness::default(),
@@ -193,9 +198,15 @@ impl Checkers {
         }
     }
 
+    /// `voter` tells `candidate` that it would vote for it in `term`.
+    pub(crate) fn would_vote(&mut self, voter: NodeId, candidate: NodeId, term: u64) {
+        self.pre_votes.would_vote(voter, candidate, term);
+    }
+
     /// `node`, which leads `term`, asks `to` to campaign at once.
     #[cold]
-    pub(crate) fn hands_over(&self, node: NodeId, term: u64, to: NodeId) -> Result<(), Box<Violation>> {
+    pub(crate) fn hands_over(&mut self, node: NodeId, term: u64, to: NodeId) -> Result<(), Box<Violation>> {
+        self.pre_votes.handed_over(to, term);
         let Observation { membership, last_index, .. } = self.views[node].seen;
         // One that was removed goes, and can wait for nobody.
         let membership = membership.unwrap_or(self.everyone);
@@ -260,7 +271,9 @@ impl Checkers {
         node: NodeId,
         subject: &mut S,
         disk: &S::Disk,
+        asks_first: bool,
     ) -> Result<(), Box<Violation>> {
+        self.pre_votes.started(node, asks_first);
         let view = &mut self.views[node];
         view.seen = Observation::default();
         view.log.clear();
@@ -320,6 +333,9 @@ impl Checkers {
         let term = now.term_and_vote.term;
         if before.role == Role::Leader && before.term_and_vote.term != term {
             self.mark_deposition(&before);
+        }
+        if now.role == Role::Candidate && (before.role != Role::Candidate || before.term_and_vote.term != term) {
+            self.pre_votes.campaigns(node, term, now.membership.unwrap_or(self.everyone))?;
         }
         let is_newly_elected =
             now.role == Role::Leader && (before.role != Role::Leader || before.term_and_vote.term != term);

@@ -1,6 +1,7 @@
 //! What clients ask for and are told.
 
 use super::Checkers;
+use super::acknowledged::Acknowledged;
 use crate::failure::Violation;
 use crate::node::NodeId;
 use crate::subject::{RequestId, Role, Subject};
@@ -19,9 +20,14 @@ impl Checkers {
         self.acknowledged.asked_again(id, digest);
     }
 
-    /// A client is told that its command has no effect.
-    pub(crate) fn refused(&mut self, id: RequestId) -> Result<(), Box<Violation>> {
-        self.acknowledged.refused(id, self.state_machine_safety.log())
+    /// A client is told that its command has no effect, while those of `up` are up.
+    pub(crate) fn refused(&mut self, id: RequestId, up: impl Iterator<Item = NodeId>) -> Result<(), Box<Violation>> {
+        let committed = self.state_machine_safety.log();
+        let Some(digest) = self.acknowledged.refused(id, committed)? else { return Ok(()) };
+        for node in up {
+            Acknowledged::is_buried(id, digest, node, &self.views[node].log, committed)?;
+        }
+        Ok(())
     }
 
     /// A client's read has its answer.

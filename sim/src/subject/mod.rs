@@ -47,6 +47,8 @@ pub use output::{Outputs, Response};
 /// | [`access`](Subject::access) and [`outcome`](Subject::outcome) | a history that is linearizable (`linearizability`); beside `observe` or `decided`, reads of what was there (`linearizable_reads`) |
 /// | [`lease_vouchers`](Subject::lease_vouchers) | nobody who vouches for a lease votes (`leases`) |
 /// | [`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader), [`claim`](Subject::claim) | nobody who has just heard from a leader votes for another (`silence`), or for an older log than its own (`election_restriction`) |
+/// | [`asks_first`](Subject::asks_first), [`claim`](Subject::claim) | nobody begins a term in which no quorum would vote for it (`pre_vote`) |
+/// | [`patience_ns`](Subject::patience_ns) | a leader that has heard from no quorum for too long gives up (`check_quorum`) |
 /// | [`is_confirmed_read`](Subject::is_confirmed_read) | a leader answers a read once a quorum has answered what it sent since (`read_confirmation`) |
 ///
 /// # What fits
@@ -209,6 +211,20 @@ pub trait Subject: Sized {
     /// How long `node`, which has these settings, is silent towards candidates after it has heard from a leader; `None`: it is
     /// not, or nobody can tell.
     fn silence(settings: &Self::Settings, node: NodeId) -> Option<Silence> {
+        let _ = (settings, node);
+        None
+    }
+
+    /// Whether `node`, which has these settings, campaigns only once a quorum has said that it would vote for it, as it says by
+    /// [`Claim::WouldVote`], or when a leader has asked it to, as that says by [`Claim::HandsOver`].
+    fn asks_first(settings: &Self::Settings, node: NodeId) -> bool {
+        let _ = (settings, node);
+        false
+    }
+
+    /// How long `node`, which has these settings, leads on at most without hearing from a quorum, as it notices at a deadline of
+    /// its own; `None`: for ever.
+    fn patience_ns(settings: &Self::Settings, node: NodeId) -> Option<u64> {
         let _ = (settings, node);
         None
     }

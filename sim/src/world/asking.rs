@@ -212,7 +212,10 @@ impl<S: Subject> World<S> {
                     self.checkers.promised(node, promise, entry, &self.disks[node])?;
                 }
                 Claim::Promises(Promise::Vote { term, candidate }) => self.judge_vote(node, term, candidate)?,
-                Claim::WouldVote { term, candidate } => self.judge_would_vote(node, candidate, term)?,
+                Claim::WouldVote { term, candidate } => {
+                    self.checkers.would_vote(node, candidate, term);
+                    self.judge_would_vote(node, candidate, term)?;
+                }
                 Claim::HandsOver { term, to } => self.checkers.hands_over(node, term, to)?,
             }
         }

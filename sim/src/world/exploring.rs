@@ -59,7 +59,7 @@ impl<S: Explorable> Position<S> {
         let make = if is_recorded { World::recording } else { World::new };
         let mut world = make(plan.clone(), 0)?;
         world.is_explored = true;
-        world.silences = None;
+        (world.silences, world.contacts) = (None, None);
         // The search asks, and breaks things, by itself.
         world.queue.drain(|_, _| {});
         let mut position = Self {

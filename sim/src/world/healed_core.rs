@@ -20,6 +20,8 @@ pub(super) struct Healing {
     pub(super) bound_ns: u64,
     /// What an operator still asks for.
     pub(super) then: Option<OperationClass>,
+    /// Whom it has asked to lead the core.
+    pub(super) handed_to: Option<NodeId>,
     /// The client that asks for a write until one is answered.
     pub(super) probe: u16,
     pub(super) last_asked: NodeId,

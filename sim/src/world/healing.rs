@@ -37,6 +37,8 @@ impl<S: Subject> World<S> {
         let core = self.wake_core(heal)?;
         self.links.calm(core);
         let (words, bystanders) = self.break_others(heal, core)?;
+        // Those of them who are sent the log must keep up with it.
+        self.links.calm(core.union(bystanders));
         self.trace.remark(|| format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
@@ -54,6 +56,7 @@ impl<S: Subject> World<S> {
             deadline_ns,
             bound_ns,
             then: heal.then,
+            handed_to: None,
             probe,
             last_asked,
             hints_followed: 0,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use super::ambush::Ambushes;
 use super::by_priority::ByPriority;
+use super::contacts::contacts;
 use super::event::Event;
 use super::host::{Alarms, Host};
 use super::mail::Mail;
@@ -90,6 +91,7 @@ impl<S: Subject> World<S> {
             keys_left_open: 0,
             checkers: Checkers::new(nodes),
             silences: (!plan.faults.iter().any(|timed| timed.fault.breaks_clocks())).then(Silences::default),
+            contacts: contacts::<S>(&plan),
             confirmations: None,
             plea: None,
             trace: Trace::default(),
@@ -98,6 +100,7 @@ impl<S: Subject> World<S> {
             deliveries: 0,
             stale_to_come: 0,
             event_limit: MOST_EVENTS_AT_ONCE,
+            alarms_at_once: 0,
             is_started: false,
             ends_ns: plan.duration_ns,
             healing: None,

@@ -6,7 +6,7 @@ mod bound;
 mod by_priority;
 mod clogs;
 mod confirming;
-
+mod contacts;
 mod damage;
 mod disks;
 mod event;
@@ -43,6 +43,7 @@ use taping::Taping;
 
 use crate::atlas::Atlas;
 use crate::checkers::Checkers;
+use crate::checkers::check_quorum::Contacts;
 use crate::checkers::read_confirmation::Confirmations;
 use crate::checkers::silence::Silences;
 use crate::choices::{Choices, Turn};
@@ -88,6 +89,8 @@ pub struct World<S: Subject> {
     checkers: Checkers,
     /// Where times are times: nothing is chosen out of their order, and no clock is set.
     silences: Option<Silences>,
+    /// The same, where some leaders give up who hear from too few.
+    contacts: Option<Box<Contacts>>,
     /// Once a read has come that a leader must make sure for.
     confirmations: Option<Box<Confirmations>>,
     /// What the node under way is asked by a candidate.
@@ -99,6 +102,8 @@ pub struct World<S: Subject> {
     /// How many copies of messages wait to arrive once more, long after: the network's doing, and nobody's growth.
     stale_to_come: usize,
     event_limit: u64,
+    /// How many deadlines have been noticed at this very instant, after the first.
+    alarms_at_once: u64,
     is_started: bool,
     /// When the phase ends that the run is in.
     ends_ns: u64,
@@ -130,6 +135,8 @@ pub struct World<S: Subject> {
 /// honest runs have.
 const MOST_EVENTS_AT_ONCE: u64 = 20_000;
 const MOST_EVENTS_PER_MS: u64 = 200;
+/// So many deadlines may be noticed at one instant.
+const MOST_ALARMS_AT_ONCE: u64 = 2_000;
 /// So many events may wait.
 const MOST_WAITING: usize = 10_000;
 
@@ -255,6 +262,15 @@ impl<S: Subject> World<S> {
         }
     }
 
+    /// Whatever else a run may still have room for: time does not go on.
+    #[cold]
+    fn fail_with_standing_timer(&mut self, node: NodeId) {
+        let ms = self.now_ns / 1_000_000;
+        let detail =
+            format!("{node} is woken {MOST_ALARMS_AT_ONCE} times at {ms} ms, by a deadline that it leaves as it is");
+        self.fail(FailureKind::Liveness, &Violation::new("runaway", detail));
+    }
+
     fn stamp(&self) -> Stamp {
         Stamp { event: self.trace.events, at_ns: self.now_ns }
     }
@@ -273,15 +289,21 @@ impl<S: Subject> World<S> {
     }
 
     fn wake_up(&mut self, at_ns: u64, sleeper: NodeId) -> Result<(), Box<Violation>> {
+        self.alarms_at_once = if at_ns == self.now_ns { self.alarms_at_once + 1 } else { 0 };
+        if self.alarms_at_once > MOST_ALARMS_AT_ONCE {
+            self.fail_with_standing_timer(sleeper);
+        }
         self.now_ns = at_ns;
         self.trace.fold(at_ns);
         self.trace.fold(u64::from(sleeper.0));
         self.trace.note(at_ns, Some(sleeper), Source::Alarm(sleeper), || What::Timer);
         if let Some(taping) = &mut self.taping {
             taping.noticed(at_ns, sleeper);
-            return self.taped_wake_up(sleeper);
+            self.taped_wake_up(sleeper)?;
+            return self.judge_patience(sleeper);
         }
-        self.step_node(sleeper, Input::DeadlineReached)
+        self.step_node(sleeper, Input::DeadlineReached)?;
+        self.judge_patience(sleeper)
     }
 
     // What is popped need not be put down again.
@@ -338,6 +360,9 @@ impl<S: Subject> World<S> {
         }
         // Looked at where it lies, and then moved once.
         self.note_word_of_leader(from, to, &letter);
+        if let Some(contacts) = &mut self.contacts {
+            contacts.heard(to, from, self.now_ns);
+        }
         if let Some(confirmations) = &mut self.confirmations {
             confirmations.arrived(letter.place(), from, to);
         }

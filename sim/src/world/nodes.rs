@@ -93,10 +93,11 @@ impl<S: Subject> World<S> {
             settings: host.settings.as_deref().unwrap_or(&self.plan.settings),
             jitter: self.choices.jitter(node, host.incarnation, self.turn.clone()),
         };
+        let asks_first = S::asks_first(setup.settings, node);
         match S::start(setup, &self.disks[node]) {
             Ok(subject) => {
                 let mut subject = Box::new(subject);
-                self.checkers.started(node, &mut *subject, &self.disks[node])?;
+                self.checkers.started(node, &mut *subject, &self.disks[node], asks_first)?;
                 let result = self.look(node, &mut subject);
                 self.subjects[node] = Some(subject);
                 result

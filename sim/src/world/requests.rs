@@ -195,7 +195,10 @@ impl<S: Subject> World<S> {
                     self.core_has_done(id);
                 }
                 Response::NotLeader { .. } | Response::NoEffect => {
-                    self.checkers.refused(id)?;
+                    // The subject that is being stepped is not among them.
+                    let subjects = NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes));
+                    let up = subjects.filter(|(other, subject)| *other == node || subject.is_some());
+                    self.checkers.refused(id, up.map(|(other, _)| other))?;
                     self.history.refused(id);
                     self.core_refuses(id);
                 }

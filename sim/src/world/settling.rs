@@ -159,6 +159,16 @@ impl<S: Subject> World<S> {
         })
     }
 
+    /// Who leads although the core had settled when it was asked to be led by another of its voters, who has all of the log and whom
+    /// everybody hears.
+    fn kept(&self) -> Option<String> {
+        let Healing { handed_to: Some(to), settled: Some((leader, _)), .. } = *self.healing.as_ref()? else {
+            return None;
+        };
+        (leader != to)
+            .then(|| format!("{to} was to be given the leadership of the settled core, and {leader} leads it"))
+    }
+
     /// Whether the core led, committed, and stayed as it was.
     pub(super) fn has_recovered(&self) -> bool {
         self.failure.is_none() && self.healing.as_ref().is_some_and(|healing| healing.settled.is_some())
@@ -166,7 +176,11 @@ impl<S: Subject> World<S> {
 
     /// The bound is over, or the time for which nothing may change. Returns whether it goes on, with something else to do.
     pub(super) fn healed_phase_ends(&mut self) -> bool {
-        let missing = if self.has_recovered() { self.unanswered().or_else(|| self.unended()) } else { self.missing() };
+        let missing = if self.has_recovered() {
+            self.unanswered().or_else(|| self.unended()).or_else(|| self.kept())
+        } else {
+            self.missing()
+        };
         if let Some(missing) = missing {
             let verdict = self.verdict();
             self.fail(FailureKind::Liveness, &Violation::new(NAME, format!("{missing}; {verdict}")));
@@ -185,6 +199,10 @@ impl<S: Subject> World<S> {
         if let Some(healing) = &mut self.healing {
             (healing.settled, healing.written_at, healing.deadline_ns) = (None, None, deadline_ns);
             healing.owed.clear();
+            healing.handed_to = match operation {
+                Operation::TransferLeadership { to } => Some(to),
+                Operation::ChangeMembership { .. } => None,
+            };
         }
         self.ends_ns = deadline_ns;
         self.trace.events += 1;
@@ -249,7 +267,8 @@ impl<S: Subject> World<S> {
                 "{leader} leads and has committed up to {last}, and an answered write stands at {written_at}"
             ));
         }
-        let behind = self.voters_of(leader, *core).find(|node| committed(*node) != last);
+        let behind =
+            self.voters_of(leader, *core).chain(self.learners_of(leader)).find(|node| committed(*node) != last);
         behind
             .map(|node| format!("{node} has committed up to {}, and its leader {leader} up to {last}", committed(node)))
     }
@@ -258,6 +277,13 @@ impl<S: Subject> World<S> {
     fn voters_of(&self, leader: NodeId, core: NodeSet) -> impl Iterator<Item = NodeId> + use<S> {
         let membership = self.membership_of(leader);
         self.members(core).filter(move |node| membership.is_voter(*node))
+    }
+
+    /// The nodes without a vote that `leader` sends its log and that are well enough to keep up with it.
+    fn learners_of(&self, leader: NodeId) -> impl Iterator<Item = NodeId> + use<S> {
+        let membership = self.membership_of(leader);
+        let well = self.healing.as_ref().map(|healing| healing.core.union(healing.bystanders)).unwrap_or_default();
+        self.members(well).filter(move |node| membership.is_learner(*node))
     }
 
     /// Whether all of the core are in one term, and nobody but `leader` leads in it: nearly always so, once it has settled.
