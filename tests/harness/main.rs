@@ -1,5 +1,8 @@
 //! The harness itself: what it must notice about the protocols put into it, and what it must not depend on.
 
+// A test out of a failing run's folder names its subject as other crates do.
+extern crate self as harness;
+
 mod core_changes;
 mod cores;
 mod coverage;
@@ -9,6 +12,8 @@ mod hasty_reader;
 mod leases;
 mod liveness;
 mod operations;
+#[expect(unused_qualifications, reason = "what is pasted names everything by its whole path")]
+mod pasted;
 mod repeats;
 mod shelves;
 mod streams;
