@@ -20,12 +20,16 @@ impl Checkers {
         self.acknowledged.asked_again(id, digest);
     }
 
-    /// A client is told that its command has no effect, while those of `up` are up.
-    pub(crate) fn refused(&mut self, id: RequestId, up: impl Iterator<Item = NodeId>) -> Result<(), Box<Violation>> {
+    /// A client is told that its command has no effect, while these nodes are up.
+    pub(crate) fn refused(&mut self, id: RequestId, is_up: impl Fn(NodeId) -> bool) -> Result<(), Box<Violation>> {
         let committed = self.state_machine_safety.log();
         let Some(digest) = self.acknowledged.refused(id, committed)? else { return Ok(()) };
-        for node in up {
-            Acknowledged::is_buried(id, digest, node, &self.views[node].log, committed)?;
+        for node in NodeId::all(self.nodes) {
+            let log = &self.views[node].log;
+            // Nearly always nothing is beyond what is committed.
+            if log.len() > committed.len() && is_up(node) {
+                Acknowledged::is_buried(id, digest, node, log, committed)?;
+            }
         }
         Ok(())
     }

@@ -196,9 +196,8 @@ impl<S: Subject> World<S> {
                 }
                 Response::NotLeader { .. } | Response::NoEffect => {
                     // The subject that is being stepped is not among them.
-                    let subjects = NodeId::all(self.plan.nodes).zip(self.subjects.first(self.plan.nodes));
-                    let up = subjects.filter(|(other, subject)| *other == node || subject.is_some());
-                    self.checkers.refused(id, up.map(|(other, _)| other))?;
+                    let subjects = &self.subjects;
+                    self.checkers.refused(id, |other| other == node || subjects[other].is_some())?;
                     self.history.refused(id);
                     self.core_refuses(id);
                 }
