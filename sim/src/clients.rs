@@ -176,7 +176,7 @@ impl<Command: Clone> Client<Command> {
 
     /// How much later than others the request that it sends arrives, where that is long after: by then the client has most often
     /// asked again, been answered, and gone on. A request is not doubled on its way, so that this is what a stale one is.
-    pub(crate) fn is_late_by_ns(&mut self, network: &Network) -> Option<u64> {
+    pub(crate) fn late_by_ns(&mut self, network: &Network) -> Option<u64> {
         let is_late = network.stale_ppm > 0 && self.late.chance_ppm(network.stale_ppm);
         is_late.then(|| self.late.within((network.stale_ns / 8, network.stale_ns)))
     }
@@ -185,5 +185,22 @@ impl<Command: Clone> Client<Command> {
     pub(crate) fn delay_ns(&mut self, network: &Network) -> Option<u64> {
         let is_lost = network.loss_ppm > 0 && self.latency.chance_ppm(network.loss_ppm);
         (!is_lost).then(|| self.latency.within(network.latency_ns))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_late_as_often_and_by_as_much_as_the_network_repeats_what_is_stale() {
+        let late = |network: &Network| -> Vec<u64> {
+            let mut client = Client::<()>::new(Choices::new(1), 0);
+            (0..1_000).filter_map(|_| client.late_by_ns(network)).collect()
+        };
+        let network = Network { stale_ppm: 500_000, stale_ns: 8_000, ..Network::default() };
+        let by_ns = late(&network);
+        assert!((400..600).contains(&by_ns.len()) && by_ns.iter().all(|ns| (1_000..=8_000).contains(ns)));
+        assert!(late(&Network { stale_ppm: 0, ..network }).is_empty());
     }
 }

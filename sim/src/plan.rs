@@ -59,7 +59,7 @@ pub struct Network {
     pub reordering_ppm: u32,
     /// For how long at most.
     pub reordering_ns: u64,
-    /// How many arrive once more, long after.
+    /// How many arrive once more, long after; of clients' requests that take effect once, how many arrive late by that.
     #[serde(default)]
     pub stale_ppm: u32,
     /// How long after at most.

@@ -119,6 +119,8 @@ impl<S: Subject + Clone> Synchronous<S> {
     }
 }
 
+/// What judges a node by when a message came to it is left out ([`silence`](Subject::silence), [`says_of_leader`](Subject::says_of_leader),
+/// [`is_confirmed_read`](Subject::is_confirmed_read), [`patience_ns`](Subject::patience_ns)): a core that stands in its write takes it in later.
 impl<S: Subject + Clone> Subject for Synchronous<S> {
     type Settings = S::Settings;
     type Message = S::Message;
@@ -174,6 +176,10 @@ impl<S: Subject + Clone> Subject for Synchronous<S> {
 
     fn trusts_clocks(settings: &S::Settings) -> bool {
         S::trusts_clocks(settings)
+    }
+
+    fn asks_first(settings: &S::Settings, node: NodeId) -> bool {
+        S::asks_first(settings, node)
     }
 
     fn deadline_ns(&self) -> Option<u64> {

@@ -338,7 +338,7 @@ fn a_refusal_of_what_somebody_may_still_commit_is_rejected() {
     // n2 has all that is committed, and the command behind it.
     let told = |committed: &[u64], held: &[u64]| {
         let (committed, held) = (log(committed), log(held));
-        Acknowledged::is_buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
+        Acknowledged::buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
     };
     let words = &["client 3", "command 8", "n2", "may yet commit it"];
     assert_rejected(told(&[1, 1], &[1, 1, 2]), NAME, words);
@@ -350,7 +350,7 @@ fn a_refusal_of_what_somebody_may_still_commit_is_rejected() {
 fn a_refusal_of_what_nobody_can_commit_any_more_is_accepted() {
     let told = |committed: &[u64], held: &[u64]| {
         let (committed, held) = (log(committed), log(held));
-        Acknowledged::is_buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
+        Acknowledged::buried(request(3, 8), entry(3, 2).digest, NodeId(1), &held, &committed)
     };
     told(&[1, 1, 3], &[1, 1, 2]).expect("another entry is committed in its place");
     told(&[1, 3], &[1, 1, 2]).expect("n2 lacks a committed entry of a later term, and so cannot lead");

@@ -25,6 +25,8 @@ pub(crate) enum Act {
     Shows(Shown),
     /// It makes a promise to n1.
     Promises(Promise),
+    /// It tells this server that it would vote for it in this term.
+    WouldVote(u64, NodeId),
     /// It leads this term, and asks this server to campaign at once.
     HandsOver(u64, NodeId),
     /// It shows what it knows of a follower: match index and next index.
@@ -58,6 +60,7 @@ pub(crate) struct Shown {
     /// The configurations in the log, and their indexes.
     configurations: Vec<(u64, Membership)>,
     snapshot_term: Option<u64>,
+    state: Option<u64>,
 }
 
 /// A follower in `term`.
@@ -122,6 +125,12 @@ impl Shown {
         self.goes_by(membership)
     }
 
+    /// Its state machine is in this state.
+    pub(crate) fn in_state(mut self, digest: u64) -> Self {
+        self.state = Some(digest);
+        self
+    }
+
     /// Its state machine was given these.
     pub(crate) fn given(mut self, entries: &[LogEntry]) -> Self {
         self.seen.applied = Some(given(entries));
@@ -136,9 +145,17 @@ thread_local! {
     static SCRIPT: RefCell<Script> = const { RefCell::new(Vec::new()) };
     static ACCESS: Cell<Option<Access>> = const { Cell::new(None) };
     static FIRST: Cell<Option<Membership>> = const { Cell::new(None) };
+    static MANNERS: Cell<Manners> = const { Cell::new(Manners { asks_first: false, patience_ns: None }) };
 }
 
-const ACT_NS: u64 = 1_000_000;
+/// What all servers of a run hold themselves to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    pub(crate) asks_first: bool,
+    pub(crate) patience_ns: Option<u64>,
+}
+
+pub(crate) const ACT_NS: u64 = 1_000_000;
 
 fn time_ns(act: usize) -> u64 {
     (act as u64 + 1) * ACT_NS
@@ -157,6 +174,14 @@ pub(crate) fn play_access(access: Access, script: Script) -> Option<Failure> {
     ACCESS.set(Some(access));
     let failure = play_from(None, script);
     ACCESS.set(None);
+    failure
+}
+
+/// Three servers that all vote and have these manners act the script.
+pub(crate) fn play_with(manners: Manners, script: Script) -> Option<Failure> {
+    MANNERS.set(manners);
+    let failure = play_from(None, script);
+    MANNERS.take();
     failure
 }
 
@@ -263,6 +288,7 @@ impl Puppet {
                 self.shown.seen.log_changed_from = (!is_same).then_some(same as u64 + 1);
             }
             Act::Promises(promise) => out.send(NodeId(0), promise.into()),
+            Act::WouldVote(term, candidate) => out.send(candidate, Claim::WouldVote { term, candidate }),
             Act::HandsOver(term, to) => out.send(to, Claim::HandsOver { term, to }),
             Act::Follows(node, match_index, next_index) => self.follower = Some((node, match_index, next_index)),
             Act::Answers(index) => {
@@ -355,6 +381,18 @@ impl Subject for Puppet {
 
     fn claim(_: NodeId, _: NodeId, message: &Claim) -> Option<Claim> {
         Some(*message)
+    }
+
+    fn asks_first((): &(), _: NodeId) -> bool {
+        MANNERS.get().asks_first
+    }
+
+    fn patience_ns((): &(), _: NodeId) -> Option<u64> {
+        MANNERS.get().patience_ns
+    }
+
+    fn state_digest(&self) -> Option<u64> {
+        self.shown.state
     }
 
     fn observe(&mut self) -> Option<Observation> {

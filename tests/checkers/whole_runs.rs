@@ -6,8 +6,9 @@ use sim::{Failure, LogEntry, NodeId, Promise};
 use crate::entries::{entry, log};
 use crate::puppets::Act::{
     Answers, Crashes, Follows, HandsOver, IsAsked, Promises, Refuses, Rewrites, Shows, Stores, Votes, WakesWith,
+    WouldVote,
 };
-use crate::puppets::{Act, play, shows};
+use crate::puppets::{ACT_NS, Act, Manners, play, play_with, shows};
 use crate::verdicts::{N1, N2, N3};
 
 /// The acts after `node` was elected in `term` with the votes of itself and `voter`, and leads with the log of these
@@ -447,6 +448,52 @@ fn monotonic_is_told_of_commits() {
 fn promises_is_told_of_messages() {
     let acts = [(N2, Votes(1, None)), (N2, Promises(Promise::Log { term: 1, index: 1 }))];
     assert_eq!(refused_by(acts.to_vec()), "promises");
+}
+
+/// n1 and n2 have applied an entry, and are in these states.
+fn states(of_n1: u64, of_n2: u64) -> Vec<(NodeId, Act)> {
+    let shown = |state| shows(1).voted_for(N1).log(&[1]).committed(1).applied(1).in_state(state);
+    then(one_commit(), [(N1, Shows(shown(of_n1).leads())), (N2, Shows(shown(of_n2)))])
+}
+
+#[test]
+fn same_state_is_told_of_what_was_applied() {
+    assert_refused(states(7, 8), "same_state", &["after entry 1 the state of n2 is not that of n1"]);
+    assert_eq!(play(states(7, 7)), None);
+}
+
+#[test]
+fn pre_vote_is_told_of_campaigns_and_of_what_was_said_before() {
+    let asks_first = Manners { asks_first: true, ..Manners::default() };
+    let campaign = [(N1, Votes(2, Some(N1))), (N1, Shows(shows(2).voted_for(N1).campaigns()))];
+    let refusal = play_with(asks_first, campaign.to_vec()).expect("nobody would vote for it");
+    assert_eq!(refusal.checker, "pre_vote", "{}", refusal.detail);
+    assert_eq!(play(campaign.to_vec()), None, "who asks nobody first");
+    for term in [1, 2] {
+        let failure = play_with(asks_first, then(vec![(N2, WouldVote(term, N1))], campaign.clone()));
+        assert_eq!(failure.is_none(), term == 2, "{failure:?}");
+    }
+    // A leader that wants it to campaign is enough.
+    let led = [
+        (N1, Stores(1, &[1])),
+        (N1, Shows(shows(1).voted_for(N2).log(&[1]))),
+        (N1, Promises(Promise::Log { term: 1, index: 1 })),
+        (N2, HandsOver(1, N1)),
+    ];
+    assert_eq!(play_with(asks_first, then(then(elected(N2, 1, N1, &[1]), led), campaign)), None);
+}
+
+#[test]
+fn check_quorum_is_told_of_messages_and_of_deadlines() {
+    let patient = Manners { patience_ns: Some(2 * ACT_NS), ..Manners::default() };
+    let waits = || vec![(N1, Follows(N2, 0, 1)); 4];
+    let alone = then(elected(N1, 1, N2, &[]), waits());
+    let refusal = play_with(patient, alone.clone()).expect("it goes on alone");
+    assert_eq!(refusal.checker, "check_quorum", "{}", refusal.detail);
+    assert_eq!(play(alone), None, "who waits for ever");
+    let hears =
+        then(elected(N1, 1, N2, &[]), [(N1, Follows(N2, 0, 1)), (N2, Promises(Promise::Log { term: 1, index: 0 }))]);
+    assert_eq!(play_with(patient, then(hears, vec![(N1, Follows(N2, 0, 1)); 2])), None);
 }
 
 #[test]

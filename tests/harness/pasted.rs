@@ -28,7 +28,7 @@ pub(crate) struct Usurper {
 }
 
 impl Subject for Usurper {
-    type Settings = ();
+    type Settings = u8;
     type Message = ();
     type Command = ();
     type Answer = ();
@@ -37,7 +37,7 @@ impl Subject for Usurper {
     const NAME: &'static str = "usurper";
     const MESSAGE_KINDS: &'static [&'static str] = &["nothing"];
 
-    fn start(mut setup: Setup<'_, ()>, _: &NoDisk) -> Result<Self, String> {
+    fn start(mut setup: Setup<'_, u8>, _: &NoDisk) -> Result<Self, String> {
         Ok(Self { deadline_ns: setup.now_ns + setup.jitter.within((10_000_000, 20_000_000)), wakes: 0 })
     }
 
@@ -56,7 +56,7 @@ impl Subject for Usurper {
         0
     }
 
-    fn draw_command((): &(), _: u16, _: u32, _: &mut Choice) {}
+    fn draw_command(_: &u8, _: u16, _: u32, _: &mut Choice) {}
 
     fn command_digest((): &()) -> u64 {
         1
@@ -74,24 +74,7 @@ impl Subject for Usurper {
 }
 
 fn scenario() -> Scenario<Usurper> {
-    Scenario::new("a night of sleep", "nodes that sleep", &[], |_| {
-        let plan = crate::plan(crate::Habit::Chats);
-        sim::Plan {
-            settings: (),
-            nodes: plan.nodes,
-            members: plan.members,
-            duration_ns: plan.duration_ns,
-            network: plan.network,
-            links: plan.links,
-            disk: plan.disk,
-            clock_drift_ppm: plan.clock_drift_ppm,
-            clients: plan.clients,
-            faults: plan.faults,
-            operations: plan.operations,
-            heal: plan.heal,
-            engine: plan.engine,
-        }
-    })
+    Scenario::new("a night of sleep", "nodes that sleep", &[], |_| crate::plan(crate::Habit::Chats))
 }
 
 fn while_flawed<T>(run: impl FnOnce() -> T) -> T {

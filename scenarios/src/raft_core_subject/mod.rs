@@ -4,6 +4,7 @@ mod disk;
 mod explored;
 mod features;
 mod ids;
+mod members;
 mod messages;
 mod plans;
 mod settings;
@@ -13,8 +14,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use raft_core::{
-    Effect, FatalError, Input as CoreInput, LogIndex, MemberChange, MemberRole, Message, Payload, Persist,
-    ProposalOutcome, Raft, ReadMode, ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite, Time,
+    Effect, FatalError, Input as CoreInput, LogIndex, Message, Payload, Persist, ProposalOutcome, Raft, ReadMode,
+    ReadOutcome, RejectReason, RoleName, Sequence, Snapshot, SnapshotWrite, Time,
 };
 use sim::linearizability::{Access, Outcome};
 use sim::{
@@ -28,10 +29,11 @@ pub use self::disk::{RaftDisk, Write};
 use self::features::Feature;
 use self::ids::{OPERATION, proposal_id, read_id, request_id};
 pub(crate) use self::ids::{core_id, sim_id, sim_role};
+pub(crate) use self::members::{changes_between, membership};
 pub(crate) use self::messages::{claim_in, describe_message, says_of_leader};
 pub(crate) use self::plans::snapshot_catch_up_ns;
 pub use self::settings::Settings;
-use self::snapshot::{Shelf, TakenSnapshot};
+use self::snapshot::{Shelf, TakenSnapshot, restore};
 use crate::kv::{Answer, Command, Map, ReadPath, Value, Verb};
 
 /// A server: `raft-core`, and the map that its log builds.
@@ -225,11 +227,8 @@ impl Subject for RaftCore {
         command.verb == Verb::Read(ReadPath::ReadIndex)
     }
 
-    /// Where a snapshot begins or has come in: nothing else could make one map differ from another that was given the same.
     fn state_digest(&self) -> Option<u64> {
-        let is_restored =
-            || self.raft.snapshot().is_some_and(|snapshot| snapshot.last.index == self.raft.last_applied());
-        (self.is_snapshot_due() || is_restored()).then(|| snapshot::digest(&self.map))
+        self.digest_at_snapshot()
     }
 
     fn observe(&mut self) -> Option<Observation> {
@@ -429,22 +428,6 @@ impl RaftCore {
         }
     }
 
-    #[inline(never)]
-    fn is_snapshot_due(&self) -> bool {
-        let previous = self.raft.snapshot().map_or(0, |snapshot| snapshot.last.index.0);
-        self.snapshot_every.is_some_and(|every| self.raft.last_applied().0 >= previous + every)
-    }
-
-    fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
-        if self.taking.is_none() && self.is_snapshot_due() {
-            let last_index = self.raft.last_applied();
-            let taken = Arc::new(TakenSnapshot { last_index, bytes: snapshot::encode(&self.map, self.applied) });
-            self.taking = Some(taken.clone());
-            self.snapshot_follows = Some(self.last_asked);
-            out.write(Write::Snapshot(taken));
-        }
-    }
-
     fn end_read(&mut self, id: RequestId, outcome: ReadOutcome, out: &mut impl Outputs<Self>) {
         let Some(place) = self.reads.iter().position(|(read, _)| *read == id) else { return };
         let (_, key) = self.reads.swap_remove(place);
@@ -492,31 +475,6 @@ impl RaftCore {
     }
 }
 
-/// What must change for a cluster with members `now` to have these, and no others.
-pub(crate) fn changes_between(
-    now: &raft_core::Membership,
-    voters: NodeSet,
-    learners: NodeSet,
-    promotes: bool,
-) -> Vec<MemberChange> {
-    let nodes = NodeId::all(u8::MAX).take(usize::from(sim::MAX_NODES as u8));
-    let change = |node: NodeId| {
-        let id = core_id(node);
-        let role = now.role_of(id);
-        match role {
-            Some(MemberRole::Voter) if voters.contains(node) => None,
-            Some(MemberRole::Learner { is_promoted: false }) if learners.contains(node) => None,
-            Some(MemberRole::Learner { is_promoted: true }) if voters.contains(node) && promotes => None,
-            None if voters.contains(node) && promotes => Some(MemberChange::AddVoterOnceCaughtUp(id)),
-            _ if voters.contains(node) => Some(MemberChange::AddVoter(id)),
-            _ if learners.contains(node) => Some(MemberChange::AddLearner(id)),
-            Some(_) => Some(MemberChange::Remove(id)),
-            None => None,
-        }
-    };
-    nodes.filter_map(change).collect()
-}
-
 /// The same in a session, or something that only makes sense there; half of it on one of two hot keys.
 fn in_session(mut command: Command, choice: &mut Choice) -> Command {
     let RequestId { client, number } = command.request;
@@ -541,26 +499,9 @@ fn in_session(mut command: Command, choice: &mut Choice) -> Command {
     command
 }
 
-/// The state machine in `bytes`, if they are those of `snapshot`.
-fn restore(snapshot: &Snapshot, bytes: &[u8]) -> Result<(Map, AppliedDigest), String> {
-    let is_whole = bytes.len() as u64 == snapshot.size && snapshot::checksum(bytes) == snapshot.checksum;
-    let state = if is_whole { snapshot::decode(bytes) } else { None };
-    state.ok_or_else(|| format!("the snapshot of {} is damaged", snapshot.last.index))
-}
-
 pub(crate) fn read_mode(path: ReadPath) -> ReadMode {
     match path {
         ReadPath::ReadIndex => ReadMode::ReadIndex,
         ReadPath::Lease => ReadMode::Lease,
-    }
-}
-
-pub(crate) fn membership(members: &raft_core::Membership) -> Membership {
-    let set =
-        |ids: &mut dyn Iterator<Item = raft_core::NodeId>| ids.fold(NodeSet::default(), |set, id| set.with(sim_id(id)));
-    Membership {
-        voters: set(&mut members.voters()),
-        outgoing: set(&mut members.outgoing()),
-        learners: set(&mut members.learners()),
     }
 }

@@ -3,9 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-use raft_core::{LogIndex, SnapshotId};
-use sim::AppliedDigest;
+use raft_core::{LogIndex, Snapshot, SnapshotId};
+use sim::{AppliedDigest, Outputs};
 
+use super::{RaftCore, Write};
 use crate::kv::Map;
 
 /// A snapshot that the application took, before the core has heard of it.
@@ -23,13 +24,13 @@ pub(super) fn encode(map: &Map, applied: AppliedDigest) -> Arc<[u8]> {
 }
 
 /// The state machine that these bytes hold.
-pub(super) fn decode(bytes: &[u8]) -> Option<(Map, AppliedDigest)> {
+fn decode(bytes: &[u8]) -> Option<(Map, AppliedDigest)> {
     let (applied, map) = bytes.split_first_chunk()?;
     Some((Map::decode(map)?, AppliedDigest::from_bits(u64::from_le_bytes(*applied))))
 }
 
-/// All of the map in one number: what [`encode`] leaves out too.
-pub(super) fn digest(map: &Map) -> u64 {
+/// All of the map in one number, what [`encode`] leaves out too: to be compared within a run, and nowhere written down.
+fn digest(map: &Map) -> u64 {
     let mut hasher = DefaultHasher::new();
     map.hash(&mut hasher);
     hasher.finish()
@@ -58,5 +59,38 @@ impl Shelf {
     pub(super) fn tidy(&mut self, is_needed: impl Fn(SnapshotId) -> bool) {
         let last = self.0.last().map(|(id, _)| *id);
         self.0.retain(|(id, _)| Some(*id) == last || is_needed(*id));
+    }
+}
+
+/// The state machine in `bytes`, if they are those of `snapshot`.
+pub(super) fn restore(snapshot: &Snapshot, bytes: &[u8]) -> Result<(Map, AppliedDigest), String> {
+    let is_whole = bytes.len() as u64 == snapshot.size && checksum(bytes) == snapshot.checksum;
+    let state = if is_whole { decode(bytes) } else { None };
+    state.ok_or_else(|| format!("the snapshot of {} is damaged", snapshot.last.index))
+}
+
+impl RaftCore {
+    fn is_snapshot_due(&self) -> bool {
+        let previous = self.raft.snapshot().map_or(0, |snapshot| snapshot.last.index.0);
+        self.snapshot_every.is_some_and(|every| self.raft.last_applied().0 >= previous + every)
+    }
+
+    #[inline(never)]
+    pub(super) fn take_snapshot_if_due(&mut self, out: &mut impl Outputs<Self>) {
+        if self.taking.is_none() && self.is_snapshot_due() {
+            let last_index = self.raft.last_applied();
+            let taken = Arc::new(TakenSnapshot { last_index, bytes: encode(&self.map, self.applied) });
+            self.taking = Some(taken.clone());
+            self.snapshot_follows = Some(self.last_asked);
+            out.write(Write::Snapshot(taken));
+        }
+    }
+
+    /// The map in one number where a snapshot begins or has come in: nothing else could make it differ from another that was given
+    /// the same.
+    pub(super) fn digest_at_snapshot(&self) -> Option<u64> {
+        let is_restored =
+            || self.raft.snapshot().is_some_and(|snapshot| snapshot.last.index == self.raft.last_applied());
+        (self.is_snapshot_due() || is_restored()).then(|| digest(&self.map))
     }
 }

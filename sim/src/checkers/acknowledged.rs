@@ -126,7 +126,7 @@ impl Acknowledged {
     ///
     /// # Errors
     /// Where `node` may still bring the command about.
-    pub fn is_buried(
+    pub fn buried(
         id: RequestId,
         digest: u64,
         node: NodeId,

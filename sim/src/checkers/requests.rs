@@ -28,7 +28,7 @@ impl Checkers {
             let log = &self.views[node].log;
             // Nearly always nothing is beyond what is committed.
             if log.len() > committed.len() && is_up(node) {
-                Acknowledged::is_buried(id, digest, node, log, committed)?;
+                Acknowledged::buried(id, digest, node, log, committed)?;
             }
         }
         Ok(())

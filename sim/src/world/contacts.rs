@@ -8,13 +8,12 @@ use crate::node::NodeId;
 use crate::plan::Plan;
 use crate::subject::{Role, Subject};
 
-/// What is remembered for that, where any node may owe it and clocks can be told.
+/// What is remembered for that, where any node may owe it, in a run in which no clock is set.
 pub(super) fn contacts<S: Subject>(plan: &Plan<S::Settings>) -> Option<Box<Contacts>> {
     let changes = |fault: &Fault| matches!(fault, Fault::Upgrade { .. });
     let may_check = NodeId::all(plan.nodes).any(|node| S::patience_ns(&plan.settings, node).is_some())
         || plan.faults.iter().any(|timed| changes(&timed.fault));
-    let can_tell = !plan.faults.iter().any(|timed| timed.fault.breaks_clocks());
-    (may_check && can_tell).then(Box::default)
+    may_check.then(Box::default)
 }
 
 impl<S: Subject> World<S> {

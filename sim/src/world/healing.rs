@@ -35,7 +35,6 @@ impl<S: Subject> World<S> {
         self.ambushes.disarm();
         self.settle_damage()?;
         let core = self.wake_core(heal)?;
-        self.links.calm(core);
         let (words, bystanders) = self.break_others(heal, core)?;
         // Those of them who are sent the log must keep up with it.
         self.links.calm(core.union(bystanders));
@@ -239,17 +238,18 @@ impl<S: Subject> World<S> {
         let can_go_on = self.decides_alone(with_votes) && self.elects(with_votes);
         let core = if can_go_on { with_votes } else { before.union(with_votes) };
         let left = before.difference(core);
+        let stay = if may_have_bystanders { left } else { NodeSet::default() };
+        let bystanders = bystanders.union(stay).difference(core);
         if let Some(healing) = &mut self.healing {
             healing.membership_changes = changes;
             healing.core = core;
-            let stay = if may_have_bystanders { left } else { NodeSet::default() };
-            healing.bystanders = bystanders.union(stay).difference(core);
+            healing.bystanders = bystanders;
         }
         if core == before {
             return Ok(());
         }
         self.trace.remark(|| format!("the core is {core:?} now"));
-        self.links.calm(core.union(left));
+        self.links.calm(core.union(left).union(bystanders));
         // A protocol that a server without a vote can disturb is not asked to live with one.
         for node in self.members(left).filter(|_| !may_have_bystanders) {
             self.break_for_good(node, Outside::CutOff)?;

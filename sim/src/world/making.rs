@@ -51,6 +51,7 @@ impl<S: Subject> World<S> {
             return Err(PlanError { field: "disk.overtakes", problem });
         }
         let nodes = plan.nodes;
+        let tells_time = !plan.faults.iter().any(|timed| timed.fault.breaks_clocks());
         let host = |node: NodeId| Host {
             incarnation: 0,
             generation: 0,
@@ -90,8 +91,8 @@ impl<S: Subject> World<S> {
             history: History::default(),
             keys_left_open: 0,
             checkers: Checkers::new(nodes),
-            silences: (!plan.faults.iter().any(|timed| timed.fault.breaks_clocks())).then(Silences::default),
-            contacts: contacts::<S>(&plan),
+            silences: tells_time.then(Silences::default),
+            contacts: tells_time.then(|| contacts::<S>(&plan)).flatten(),
             confirmations: None,
             plea: None,
             trace: Trace::default(),

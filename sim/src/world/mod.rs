@@ -292,6 +292,7 @@ impl<S: Subject> World<S> {
         self.alarms_at_once = if at_ns == self.now_ns { self.alarms_at_once + 1 } else { 0 };
         if self.alarms_at_once > MOST_ALARMS_AT_ONCE {
             self.fail_with_standing_timer(sleeper);
+            return Ok(());
         }
         self.now_ns = at_ns;
         self.trace.fold(at_ns);

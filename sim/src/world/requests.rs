@@ -92,7 +92,7 @@ impl<S: Subject> World<S> {
         let mut delay_ns = state.delay_ns(&network);
         // Only what takes effect once: anything else would hold up its client, and nothing could come of it.
         if S::takes_effect_once(&command)
-            && let Some(late_ns) = state.is_late_by_ns(&network)
+            && let Some(late_ns) = state.late_by_ns(&network)
             && let Some(delay_ns) = &mut delay_ns
             && self.now_ns + *delay_ns + late_ns < self.ends_ns
         {
