@@ -22,7 +22,8 @@ pub struct Contacts {
 #[derive(Clone, Copy, Debug)]
 struct Reign {
     term: u64,
-    membership: Membership,
+    /// By its number: the members that it had before may come back, and were nobody to hear from in between.
+    configuration: u64,
     /// When it was first seen to lead so: before, it had nobody to hear from.
     since_ns: u64,
 }
@@ -38,7 +39,7 @@ impl Contacts {
         }
     }
 
-    /// `node` has woken up by itself at `now_ns`, and goes on leading `term` by `membership`, though it gives up where it has not heard
+    /// `node` has woken up by itself at `now_ns`, and goes on leading `term` by `membership`, the `configuration`th that it goes by, though it gives up where it has not heard
     /// from a quorum since `silent_since_ns`, by the clock that all share.
     ///
     /// # Errors
@@ -47,7 +48,7 @@ impl Contacts {
         &mut self,
         node: NodeId,
         term: u64,
-        membership: Membership,
+        (configuration, membership): (u64, Membership),
         silent_since_ns: u64,
         now_ns: u64,
     ) -> Result<(), Box<Violation>> {
@@ -55,8 +56,8 @@ impl Contacts {
             return Ok(());
         };
         let since_ns = match *reign {
-            Some(before) if before.term == term && before.membership == membership => before.since_ns,
-            _ => reign.insert(Reign { term, membership, since_ns: now_ns }).since_ns,
+            Some(before) if (before.term, before.configuration) == (term, configuration) => before.since_ns,
+            _ => reign.insert(Reign { term, configuration, since_ns: now_ns }).since_ns,
         };
         if since_ns >= silent_since_ns {
             return Ok(());

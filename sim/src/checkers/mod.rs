@@ -93,6 +93,8 @@ pub(crate) struct Checkers {
 #[derive(Clone, Hash, Debug, Default)]
 struct NodeView {
     seen: Observation,
+    /// How often it has gone by another configuration than before.
+    configurations: u64,
     log: Vec<LogEntry>,
     progress_order: ProgressOrder,
     /// Whom it follows up, as a leader.
@@ -156,6 +158,11 @@ impl Checkers {
     /// The node as it was last seen.
     pub(crate) fn seen(&self, node: NodeId) -> &Observation {
         &self.views[node].seen
+    }
+
+    /// The number of the configuration that it goes by, of all that it has gone by.
+    pub(crate) fn configuration_of(&self, node: NodeId) -> u64 {
+        self.views[node].configurations
     }
 
     /// The log of `node` as it was last seen: what a snapshot has taken the place of is filled in.
@@ -349,7 +356,9 @@ impl Checkers {
             let stands = is_newly_elected || matches!(now.role, Role::PreCandidate | Role::Candidate);
             let is_other = before.membership != now.membership;
             if is_other {
-                self.views[node].progress_order.configured(membership);
+                let view = &mut self.views[node];
+                view.configurations += 1;
+                view.progress_order.configured(membership);
                 self.memberships.shows_another();
             }
             if stands || is_other || self.memberships.is_unchecked(node) {

@@ -20,8 +20,8 @@ pub(super) const STABLE_FOR: u64 = 10;
 const ROUND_TRIPS_PER_ENTRY: u64 = 2;
 
 impl<S: Subject> World<S> {
-    /// How long after the faults `core` must have settled.
-    pub(super) fn settles_within_ns(&self, heal: &Heal, core: NodeSet) -> u64 {
+    /// How long after the faults a core must have settled, `nodes` being those of it and the learners that must keep up with it.
+    pub(super) fn settles_within_ns(&self, heal: &Heal, nodes: NodeSet) -> u64 {
         let plan = &self.plan;
         let (latency_ns, write_ns) = (plan.network.latency_ns.1, plan.disk.write_ns.1);
         // A clock that loses time makes its node's timeouts longer. No plan has one that loses half of it.
@@ -30,10 +30,10 @@ impl<S: Subject> World<S> {
         let longest_ns = heal.election_timeout_ns.1 * 1_000 / (slowest_ppm / 1_000);
         let tail_ns = plan.links.iter().map(|link| link.tail_ns.max(link.latency_ns.1)).max().unwrap_or(0);
         let under_way_ns = latency_ns.max(tail_ns) + plan.network.reordering_ns + write_ns + self.slowed_by_ns;
-        let missing = self.missing_entries(core);
+        let missing = self.missing_entries(nodes);
         let resent_ns = (2 * latency_ns + write_ns).saturating_mul(ROUND_TRIPS_PER_ENTRY * missing);
         // A node that never lets time run back stands still until its clock has caught up.
-        let lag_ns = self.members(core).map(|node| self.clocks[node].lag_ns(self.now_ns)).max().unwrap_or(0);
+        let lag_ns = self.members(nodes).map(|node| self.clocks[node].lag_ns(self.now_ns)).max().unwrap_or(0);
         (SETTLES_WITHIN * longest_ns)
             .saturating_add(under_way_ns)
             .saturating_add(resent_ns)
@@ -41,11 +41,11 @@ impl<S: Subject> World<S> {
             .saturating_add(2 * lag_ns)
     }
 
-    /// How many entries a node of the core may have to be sent.
-    fn missing_entries(&self, core: NodeSet) -> u64 {
+    /// How many entries one of `nodes` may have to be sent.
+    fn missing_entries(&self, nodes: NodeSet) -> u64 {
         let seen = |node| self.checkers.seen(node);
-        let last = self.members(core).map(|node| seen(node).last_index).max().unwrap_or(0);
-        let least = self.members(core).map(|node| seen(node).commit_index).min().unwrap_or(0);
+        let last = self.members(nodes).map(|node| seen(node).last_index).max().unwrap_or(0);
+        let least = self.members(nodes).map(|node| seen(node).commit_index).min().unwrap_or(0);
         last.saturating_sub(least)
     }
 }

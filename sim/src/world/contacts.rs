@@ -33,7 +33,8 @@ impl<S: Subject> World<S> {
         let clock = self.clocks[node];
         let Some(silent_since_ns) = clock.local_ns(self.now_ns).checked_sub(patience_ns) else { return Ok(()) };
         let silent_since_ns = clock.world_ns(silent_since_ns);
-        let (term, membership) = (self.checkers.seen(node).term_and_vote.term, self.membership_of(node));
+        let term = self.checkers.seen(node).term_and_vote.term;
+        let membership = (self.checkers.configuration_of(node), self.membership_of(node));
         match (&mut self.contacts, self.subjects[node].is_some()) {
             (Some(contacts), true) => contacts.goes_on(node, term, membership, silent_since_ns, self.now_ns),
             _ => Ok(()),

@@ -20,7 +20,7 @@ pub(super) struct Healing {
     pub(super) bound_ns: u64,
     /// What an operator still asks for.
     pub(super) then: Option<OperationClass>,
-    /// Whom it has asked to lead the core.
+    /// Whom it has asked to lead the core, until it has.
     pub(super) handed_to: Option<NodeId>,
     /// The client that asks for a write until one is answered.
     pub(super) probe: u16,

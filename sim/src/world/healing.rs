@@ -38,10 +38,13 @@ impl<S: Subject> World<S> {
         let (words, bystanders) = self.break_others(heal, core)?;
         // Those of them who are sent the log must keep up with it.
         self.links.calm(core.union(bystanders));
+        let memberships = self.own_memberships(core);
+        let is_sent_it = |node: &NodeId| memberships.iter().any(|membership| membership.is_learner(*node));
+        let keep_up = self.members(bystanders).filter(is_sent_it).fold(core, NodeSet::with);
         self.trace.remark(|| format!("HEALED core {core:?}{words}"));
         self.trace.fold(u64::from(core.0));
         let tempo_ns = heal.election_timeout_ns.1;
-        let bound_ns = self.settles_within_ns(heal, core);
+        let bound_ns = self.settles_within_ns(heal, keep_up);
         let deadline_ns = self.now_ns.saturating_add(bound_ns);
         let probe = self.clients.len() as u16;
         self.clients.push(Client::new(self.choices, probe));

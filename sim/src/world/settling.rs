@@ -25,6 +25,12 @@ impl<S: Subject> World<S> {
     }
 
     fn watch(&mut self) {
+        if let Some(healing) = &mut self.healing
+            && let Some(to) = healing.handed_to
+            && self.checkers.seen(to).role == Role::Leader
+        {
+            healing.handed_to = None;
+        }
         let Some(Healing { core, tempo_ns, deadline_ns, settled, written_at, .. }) = self.healing else { return };
         let Some(before) = settled else {
             if written_at.is_some() && self.missing().is_none() {
@@ -159,13 +165,15 @@ impl<S: Subject> World<S> {
         })
     }
 
-    /// Who leads although the core had settled when it was asked to be led by another of its voters, who has all of the log and whom
-    /// everybody hears.
+    /// Who leads although the core had settled when it was asked to be led by another of its voters, who has all of the log, whom
+    /// everybody hears, and who has not led since. Somebody without a vote who goes on all the same may have campaigned meanwhile.
     fn kept(&self) -> Option<String> {
-        let Healing { handed_to: Some(to), settled: Some((leader, _)), .. } = *self.healing.as_ref()? else {
+        let Healing { handed_to: Some(to), settled: Some((leader, _)), bystanders, .. } = *self.healing.as_ref()?
+        else {
             return None;
         };
-        (leader != to)
+        let is_disturbed = !bystanders.difference(self.membership_of(leader).learners).is_empty();
+        (!is_disturbed)
             .then(|| format!("{to} was to be given the leadership of the settled core, and {leader} leads it"))
     }
 
