@@ -180,7 +180,8 @@ pub(crate) fn catch_panic(action: impl FnOnce()) -> Result<(), String> {
             }
             let payload = info.payload();
             let text = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
-            let place = info.location().map_or(String::new(), |at| format!(" at {}:{}", at.file(), at.line()));
+            let place =
+                info.location().map_or(String::new(), |at| format!(" at {}:{}", on_any_machine(at.file()), at.line()));
             LAST_PANIC.set(format!("panic: {}{place}", text.unwrap_or("(no message)")));
         }));
     });
@@ -188,4 +189,11 @@ pub(crate) fn catch_panic(action: impl FnOnce()) -> Result<(), String> {
     let result = panic::catch_unwind(AssertUnwindSafe(action));
     IS_CATCHING.set(false);
     result.map_err(|_| LAST_PANIC.take())
+}
+
+/// Where `file` is within its package's release, for one that Cargo has unpacked: what comes before differs from machine to machine, and a
+/// failure's words must not.
+fn on_any_machine(file: &str) -> &str {
+    let unpacked = file.split_once("/registry/src/").and_then(|(_, below)| below.split_once('/'));
+    unpacked.map_or(file, |(_, release)| release)
 }

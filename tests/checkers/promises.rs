@@ -19,31 +19,31 @@ fn matches(term: u64, index: u64) -> Promise {
 
 /// n2, which has the log of these terms in memory, makes the promise.
 fn acknowledged(promise: Promise, memory: &[u64], disk: &PaperDisk) -> Result<(), Box<Violation>> {
-    let Promise::Log { index, .. } = promise else { panic!("{promise:?} acknowledges nothing") };
+    let Promise::Log { term, index } = promise else { panic!("{promise:?} acknowledges nothing") };
     let place = index.checked_sub(1).map(|place| place as usize);
-    made(N2, promise, place.and_then(|place| log(memory).get(place).copied()), disk)
+    made(N2, promise, place.and_then(|place| log(memory).get(place).copied()), term, disk)
 }
 
 #[test]
 fn a_vote_that_the_disk_does_not_know_is_rejected() {
-    assert_rejected(made(N2, vote(5, N1), None, &disk(5)), NAME, &["n2 gives n1 its vote", "term 5"]);
+    assert_rejected(made(N2, vote(5, N1), None, 5, &disk(5)), NAME, &["n2 gives n1 its vote", "term 5"]);
 }
 
 #[test]
 fn a_vote_in_a_term_that_the_disk_does_not_know_is_rejected() {
     let old = disk(4).voted_for(N1);
-    assert_rejected(made(N2, vote(5, N1), None, &old), NAME, &["n2 gives n1 its vote", "term 5"]);
+    assert_rejected(made(N2, vote(5, N1), None, 5, &old), NAME, &["n2 gives n1 its vote", "term 5"]);
 }
 
 #[test]
 fn a_vote_for_another_than_the_disk_says_is_rejected() {
     let other = disk(5).voted_for(N3);
-    assert_rejected(made(N2, vote(5, N1), None, &other), NAME, &["n2 gives n1 its vote", "term 5"]);
+    assert_rejected(made(N2, vote(5, N1), None, 5, &other), NAME, &["n2 gives n1 its vote", "term 5"]);
 }
 
 #[test]
 fn a_candidate_that_asks_before_its_own_vote_is_durable_is_rejected() {
-    assert_rejected(made(N1, vote(5, N1), None, &disk(4)), NAME, &["n1 gives n1 its vote", "term 5"]);
+    assert_rejected(made(N1, vote(5, N1), None, 5, &disk(4)), NAME, &["n1 gives n1 its vote", "term 5"]);
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn an_acknowledgement_far_below_the_end_of_a_stale_tail_is_rejected() {
 
 #[test]
 fn an_acknowledgement_of_another_command_than_the_disk_holds_is_rejected() {
-    let other = made(N2, matches(3, 2), Some(forged(2, 3)), &disk(3).log(&[1, 3]));
+    let other = made(N2, matches(3, 2), Some(forged(2, 3)), 3, &disk(3).log(&[1, 3]));
     assert_rejected(other, NAME, &["n2", "entry 2 in term 3", "in term 3 and ends at 2"]);
 }
 
@@ -134,13 +134,13 @@ fn an_acknowledgement_of_nothing_may_leave_with_a_stale_log() {
 
 #[test]
 fn a_vote_that_the_disk_knows_may_leave() {
-    assert!(made(N2, vote(5, N1), None, &disk(5).voted_for(N1)).is_ok());
+    assert!(made(N2, vote(5, N1), None, 5, &disk(5).voted_for(N1)).is_ok());
 }
 
 #[test]
 fn a_vote_may_leave_late_when_the_disk_is_in_a_later_term() {
     // Nothing can make the server vote again in a term that it has durably left.
-    assert!(made(N2, vote(5, N1), None, &disk(6).voted_for(N3)).is_ok());
+    assert!(made(N2, vote(5, N1), None, 5, &disk(6).voted_for(N3)).is_ok());
 }
 
 #[test]
@@ -179,8 +179,8 @@ fn an_acknowledgement_beyond_a_snapshot_is_rejected() {
 fn an_acknowledgement_may_claim_what_the_snapshot_has() {
     // Memory does not have the entry any more.
     let compacted = disk(3).log(&[1, 1, 3]).snapshot(2);
-    assert!(made(N2, matches(3, 2), None, &compacted).is_ok());
-    assert!(made(N2, matches(3, 1), None, &compacted).is_ok());
+    assert!(made(N2, matches(3, 2), None, 3, &compacted).is_ok());
+    assert!(made(N2, matches(3, 1), None, 3, &compacted).is_ok());
 }
 
 #[test]

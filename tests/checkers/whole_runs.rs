@@ -450,6 +450,25 @@ fn promises_is_told_of_messages() {
     assert_eq!(refused_by(acts.to_vec()), "promises");
 }
 
+/// n2 acknowledged entry 2 of term 1, then a later leader cut it off in memory: the disk has had it when the message leaves at last.
+#[test]
+fn an_acknowledgement_may_leave_after_a_later_leader_cut_its_entry_off() {
+    let late = |disk: &'static [u64], term_now| {
+        let acts = [
+            (N2, Votes(1, None)),
+            (N2, Shows(shows(1).log(&[1, 1]))),
+            (N2, Stores(1, disk)),
+            (N2, Shows(shows(term_now).log(&[1]))),
+            (N2, Promises(Promise::Log { term: 1, index: 2 })),
+        ];
+        refused_by(acts.to_vec())
+    };
+    assert_eq!(late(&[1, 1], 2), "nobody");
+    // Not where the disk never had it, nor where no later term excuses that the log ends before it.
+    assert_eq!(late(&[1], 2), "promises");
+    assert_eq!(late(&[1, 1], 1), "promises");
+}
+
 /// n1 and n2 have applied an entry, and are in these states.
 fn states(of_n1: u64, of_n2: u64) -> Vec<(NodeId, Act)> {
     let shown = |state| shows(1).voted_for(N1).log(&[1]).committed(1).applied(1).in_state(state);

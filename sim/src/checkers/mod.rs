@@ -189,7 +189,7 @@ impl Checkers {
             _ => None,
         };
         let entry = entry.or_else(compacted);
-        promises::made(node, promise, entry, disk)?;
+        promises::made(node, promise, entry, self.views[node].seen.term_and_vote.term, disk)?;
         match promise {
             Promise::Vote { term, candidate } => {
                 // A disk that is in a later term already, by a write that took in both, lets it vote for nobody else in this one.

@@ -8,11 +8,17 @@ use crate::subject::{Disk, LogEntry, Promise, TermAndVote};
 const NAME: &str = "promises";
 
 /// A message leaves `node` that makes `promise`, while its disk is as it is. `entry` is what the node's log has in
-/// memory at the last index promised.
+/// memory at the last index promised, and `term_now` the term that it is in.
 ///
 /// # Errors
 /// Where a crash would break the promise.
-pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl Disk) -> Result<(), Box<Violation>> {
+pub fn made(
+    node: NodeId,
+    promise: Promise,
+    entry: Option<LogEntry>,
+    term_now: u64,
+    disk: &impl Disk,
+) -> Result<(), Box<Violation>> {
     let Some(durable) = disk.term_and_vote() else { return Ok(()) };
     match promise {
         Promise::Vote { term, candidate } => {
@@ -25,9 +31,9 @@ pub fn made(node: NodeId, promise: Promise, entry: Option<LogEntry>, disk: &impl
         }
         Promise::Log { term, index } => {
             // With Log Matching, the last entry answers for all before it, and so does a snapshot. Where memory has gone on to
-            // what a later leader has there, it is no witness of what was acknowledged: such a message is only late, as if the
-            // network had kept it.
-            let is_superseded = entry.is_some_and(|entry| entry.term > term);
+            // what a later leader has there, or to nothing where that leader's log ends, it is no witness of what was acknowledged:
+            // such a message is only late, as if the network had kept it.
+            let is_superseded = entry.map_or(term_now, |entry| entry.term) > term;
             let is_meant = |held: LogEntry| is_superseded || Some(held) == entry;
             let is_held = index <= disk.snapshot_index() || disk.log_entry(index).is_some_and(is_meant);
             if durable.term >= term && is_held {
