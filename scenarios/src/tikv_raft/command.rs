@@ -51,6 +51,12 @@ pub(super) fn read_context(request: RequestId, attempt: u32) -> Vec<u8> {
     [&encode_request(request)[..], &attempt.to_le_bytes()[..]].concat()
 }
 
+/// Which read a context is of, and which attempt at it.
+pub(super) fn read_of(context: &[u8]) -> Option<(RequestId, u32)> {
+    let (request, attempt) = context.split_at_checked(REQUEST)?;
+    Some((decode_request(request)?, u32::from_le_bytes(attempt.try_into().ok()?)))
+}
+
 fn encode_request(request: RequestId) -> Vec<u8> {
     [&request.client.to_le_bytes()[..], &request.number.to_le_bytes()[..]].concat()
 }

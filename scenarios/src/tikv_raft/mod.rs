@@ -245,6 +245,12 @@ impl Subject for TikvRaft {
         let kind = Self::MESSAGE_KINDS[usize::from(Self::message_kind(message))];
         let entries = message.entries.len();
         let refused = if *reject { " refused" } else { "" };
+        // A read that is on its way is an entry's data, and the context of the heartbeats that it asks for and of their answers.
+        let read =
+            message.entries.first().filter(|_| kind == "ReadIndex").map_or(&message.context, |asked| &asked.data);
+        let read = command::read_of(read).map_or(String::new(), |(request, attempt)| {
+            format!(" read c{} #{} ask {attempt}", u32::from(request.client) + 1, u64::from(request.number) + 1)
+        });
         if message.get_msg_type() == MessageType::MsgSnapshot {
             let metadata = message.get_snapshot().get_metadata();
             return format!(
@@ -254,7 +260,7 @@ impl Subject for TikvRaft {
                 membership(metadata.get_conf_state())
             );
         }
-        format!("{kind} t{term} {index}/t{log_term} +{entries} commit {commit}{refused}")
+        format!("{kind} t{term} {index}/t{log_term} +{entries} commit {commit}{refused}{read}")
     }
 
     fn claim(from: NodeId, to: NodeId, message: &Message) -> Option<Claim> {
