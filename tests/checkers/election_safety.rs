@@ -249,3 +249,19 @@ fn another_vote_does_not_make_up_for_the_only_voters_own() {
 fn two_only_voters_that_lead_one_term_are_rejected() {
     assert_rejected(lone_leader_ahead_of_its_disk().lone_leader(N2, 2), NAME, &["two leaders", "n1 and n2"]);
 }
+
+#[test]
+fn what_the_only_voter_led_in_memory_alone_has_never_been_once_it_starts_again() {
+    let mut checker = lone_leader_ahead_of_its_disk();
+    assert_eq!(checker.started(N2), [0; 0], "another's crash takes nothing back");
+    assert_eq!(checker.started(N1), [2]);
+    assert!(checker.entry_received(N2, 2).is_ok() && checker.lone_leader(N2, 2).is_ok());
+}
+
+#[test]
+fn what_the_only_voter_led_by_a_durable_vote_stays_its_own_when_it_starts_again() {
+    let mut checker = lone_leader_ahead_of_its_disk();
+    checker.vote_durable(N1, 2, N1);
+    assert_eq!(checker.started(N1), [0; 0]);
+    assert_rejected(checker.lone_leader(N2, 2), NAME, &["two leaders", "n1 and n2"]);
+}

@@ -153,3 +153,22 @@ fn a_log_with_a_hole_is_rejected() {
     assert_rejected(present(N2, 3, 5, None), NAME, &["n2", "ends at 5", "no entry at 3"]);
     assert_eq!(present(N2, 3, 5, Some(entry(3, 1))), Ok(entry(3, 1)));
 }
+
+#[test]
+fn an_entry_that_is_forgotten_may_be_another_and_its_neighbours_may_not() {
+    // The last that was ever seen, one with others behind it, and one that came second at its index.
+    for seen in [&[&[1, 2][..]][..], &[&[1, 2, 2]], &[&[1, 1], &[1, 2]]] {
+        let mut logs = seen.iter().fold(Logs::default(), |logs, terms| logs.log(N1, terms));
+        logs.0.forget(2, 2);
+        assert_rejected(logs.0.appended(N2, 1, forged(1, 1), 0), NAME, &["n2", "term 1 at 1", "differs"]);
+        assert!(logs.0.appended(N2, 2, forged(2, 2), 1).is_ok_and(|is_new| is_new), "{seen:?}");
+        assert_rejected(logs.0.appended(N3, 2, entry(2, 2), 1), NAME, &["n3", "term 2 at 2", "differs"]);
+    }
+}
+
+#[test]
+fn what_else_was_seen_at_the_index_of_a_forgotten_entry_stays() {
+    let mut logs = Logs::default().log(N1, &[1, 2]).log(N2, &[1, 1]);
+    logs.0.forget(2, 2);
+    assert_rejected(logs.0.appended(N3, 2, forged(2, 1), 1), NAME, &["n3", "term 1 at 2", "differs"]);
+}

@@ -4,7 +4,7 @@ use sim::checkers::promises::made;
 use sim::{NodeId, Promise, Violation};
 
 use crate::disks::{PaperDisk, disk};
-use crate::entries::{forged, log};
+use crate::entries::{entry, forged, log};
 use crate::verdicts::{N1, N2, N3, assert_rejected};
 
 const NAME: &str = "promises";
@@ -105,8 +105,8 @@ fn an_acknowledgement_of_what_memory_does_not_hold_is_rejected() {
 
 #[test]
 fn an_acknowledgement_of_what_never_came_to_the_disk_is_rejected_whatever_memory_has_there_since() {
-    let words = ["n2", "entry 2 in term 2", "in term 3 and ends at 1"];
-    assert_rejected(acknowledged(matches(2, 2), &[1, 3], &disk(3).log(&[1])), NAME, &words);
+    let words = ["n2", "entry 2 in term 2", "in term 2 and ends at 1"];
+    assert_rejected(acknowledged(matches(2, 2), &[1, 3], &disk(2).log(&[1])), NAME, &words);
 }
 
 #[test]
@@ -186,4 +186,17 @@ fn an_acknowledgement_may_claim_what_the_snapshot_has() {
 #[test]
 fn an_acknowledgement_may_claim_what_follows_a_snapshot() {
     assert!(acknowledged(matches(3, 3), &[1, 1, 3], &disk(3).log(&[1, 1, 3]).snapshot(2)).is_ok());
+}
+
+/// The disk has followed the leader of term 2, that cut entry 2 off: the acknowledgement of it is only late.
+#[test]
+fn an_acknowledgement_may_leave_after_a_later_leader_cut_its_entry_off_the_disk() {
+    assert!(made(N2, matches(1, 2), None, 2, &disk(2).log(&[1])).is_ok());
+    assert!(made(N2, matches(1, 2), Some(entry(2, 2)), 2, &disk(2).log(&[1])).is_ok());
+}
+
+#[test]
+fn a_later_term_on_the_disk_does_not_excuse_what_memory_still_has() {
+    let words = ["n2", "entry 2 in term 1", "in term 2 and ends at 1"];
+    assert_rejected(made(N2, matches(1, 2), Some(entry(2, 1)), 2, &disk(2).log(&[1])), NAME, &words);
 }

@@ -4,7 +4,7 @@
 //!
 //! Who is the only voter asks nobody, and so promises nothing by leading (Figure 2 has state durable "before responding"):
 //! it may write its vote while it leads, as long as nobody has an entry of the term and nothing of it is committed. After that
-//! a crash could have it lead the term once more, with other entries.
+//! a crash could have it lead the term once more, with other entries. Before, a crash takes back that it led at all.
 
 use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
@@ -73,6 +73,16 @@ impl ElectionSafety {
             self.unproven.push((term, node));
         }
         Ok(())
+    }
+
+    /// `node` starts again: what it led by a vote that was in memory alone has never been. Returns these terms.
+    pub fn started(&mut self, node: NodeId) -> Vec<u64> {
+        let forgotten: Vec<_> =
+            self.unproven.extract_if(.., |(_, leader)| *leader == node).map(|(term, _)| term).collect();
+        for term in &forgotten {
+            self.leaders.remove(term);
+        }
+        forgotten
     }
 
     /// `node` has an entry of `term` in its log.

@@ -18,7 +18,7 @@ const NAME: &str = "log_matching";
 /// Remembers every entry that ever stood in a log.
 #[derive(Clone, Debug, Default)]
 pub struct LogMatching {
-    /// By index, from 1: the first entry that was seen there.
+    /// By index, from 1: the first entry that was seen there, or one of term 0 where that is forgotten.
     first: Blocks<Link>,
     /// By index: the entries of other terms. Almost always none.
     others: BTreeMap<u64, Vec<Link>>,
@@ -78,6 +78,25 @@ impl LogMatching {
                     entry.term, known.previous_term
                 )
             })),
+        }
+    }
+
+    /// The entry of `term` at `index` was in one memory alone, and is gone with it.
+    pub fn forget(&mut self, index: u64, term: u64) {
+        let others = self.others.entry(index).or_default();
+        let place = (index - 1) as usize;
+        let is_last = self.first.len() == place + 1;
+        if let Some(first) = self.first.get_mut(place).filter(|first| first.entry.term == term) {
+            match others.pop() {
+                Some(other) => *first = other,
+                None if is_last => self.first.truncate(place),
+                None => *first = Link { entry: LogEntry { term: 0, digest: LogEntry::NO_COMMAND }, previous_term: 0 },
+            }
+        } else {
+            others.retain(|other| other.entry.term != term);
+        }
+        if others.is_empty() {
+            self.others.remove(&index);
         }
     }
 

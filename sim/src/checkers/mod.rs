@@ -282,6 +282,13 @@ impl Checkers {
     ) -> Result<(), Box<Violation>> {
         self.pre_votes.started(node, asks_first);
         let view = &mut self.views[node];
+        let led_in_memory = self.election_safety.started(node);
+        if !led_in_memory.is_empty() {
+            let log = view.log.iter().enumerate().rev();
+            for (place, entry) in log.take_while(|(_, entry)| led_in_memory.contains(&entry.term)) {
+                self.log_matching.forget(place as u64 + 1, entry.term);
+            }
+        }
         view.seen = Observation::default();
         view.log.clear();
         view.progress_order = ProgressOrder::default();

@@ -32,11 +32,12 @@ pub fn made(
         Promise::Log { term, index } => {
             // With Log Matching, the last entry answers for all before it, and so does a snapshot. Where memory has gone on to
             // what a later leader has there, or to nothing where that leader's log ends, it is no witness of what was acknowledged:
-            // such a message is only late, as if the network had kept it.
+            // such a message is only late, as if the network had kept it. Once the disk is in a later term too, it may have followed
+            // that leader: who elected it did so without what was acknowledged, or has it.
             let is_superseded = entry.map_or(term_now, |entry| entry.term) > term;
             let is_meant = |held: LogEntry| is_superseded || Some(held) == entry;
             let is_held = index <= disk.snapshot_index() || disk.log_entry(index).is_some_and(is_meant);
-            if durable.term >= term && is_held {
+            if durable.term >= term && is_held || durable.term > term && is_superseded {
                 return Ok(());
             }
             Err(Violation::found(NAME, move || {
